@@ -1,0 +1,95 @@
+"""The command `mowa`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mowa import __version__
+from mowa.cli import _artifacts, _models, _run, _sample
+from mowa.cli._common import errors
+from mowa.cli._corpus import corpus_app
+from mowa.errors import MowaError
+from mowa.workspace import disk_error
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="mowa",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The whole road from raw texts to an open language model that speaks your language.\n\n"
+    "`mowa quickstart` walks it in a few minutes; `mowa init` begins a project of your own.",
+)
+
+_FIRST, _LOOK, _KEEP, _SPEAK = "First steps", "Looking", "Keeping", "Using a model"
+
+app.command(rich_help_panel=_FIRST)(_sample.quickstart)
+app.command(rich_help_panel=_FIRST)(_run.init)
+app.command(rich_help_panel=_FIRST)(_run.run)
+app.command(rich_help_panel=_LOOK)(_artifacts.status)
+app.command(rich_help_panel=_LOOK)(_artifacts.show)
+app.command(rich_help_panel=_LOOK)(_artifacts.lineage)
+app.add_typer(corpus_app, name="corpus", rich_help_panel=_LOOK)
+app.command(rich_help_panel=_KEEP)(_artifacts.verify)
+app.command(rich_help_panel=_KEEP)(_artifacts.promote)
+app.command(rich_help_panel=_KEEP)(_artifacts.gc)
+app.command(rich_help_panel=_SPEAK)(_models.generate)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Options that stand before a command."""
+    if version:
+        print(f"mowa {__version__}")  # noqa: T201 - this is what was asked for
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; a person sees one message, never a traceback.
+
+    Exit codes: 0 done, 1 a failure, 2 a mistake in what was asked for, 130 interrupted.
+    """
+    try:
+        app()
+    except MowaError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say("interrupted; what is finished is kept, run the same command to go on")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away (`mowa show … | head`): not worth a word.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last line of defence before a person
+        explained = disk_error(error, Path.cwd()) if isinstance(error, OSError) else error
+        _say(str(explained) if isinstance(explained, MowaError) else _unexpected(error))
+        sys.exit(1)
+
+
+def _say(text: str) -> None:
+    errors.print(f"mowa: {text}", markup=False, highlight=False)
+
+
+def _unexpected(error: Exception) -> str:
+    trace = traceback.format_exc()
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="mowa-error-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(trace)
+        kept = f"the details are in {file.name}; please send them with a report"
+    except OSError:
+        kept = "the details could not be written"
+    return f"unexpected {type(error).__name__}: {error}\n  what to do: this is a defect of Mowa; {kept}"

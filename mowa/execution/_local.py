@@ -1,0 +1,87 @@
+"""Running work units in this process or in local worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mowa.errors import MowaError
+
+# One thread a worker: the number of workers is the only dial, and no library's own thread pool can
+# change the order of a sum or of rows.
+_ONE_THREAD = {
+    "POLARS_MAX_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+Function = Callable[[Any, Path], dict[str, Any]]
+
+
+def run_units(
+    function: Function, units: Mapping[str, Any], out: Path, *, workers: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield key and result of each unit as it is finished, in no particular order.
+
+    Raises:
+        MowaError: Where a worker process dies (killed, out of memory), naming the units that it
+            may have held. An error raised by the function itself comes through unchanged.
+    """
+    if workers <= 1 or len(units) <= 1:
+        for key, work in units.items():
+            yield key, function(work, out)
+        return
+    yield from _in_processes(function, units, out, workers=min(workers, len(units)))
+
+
+def _in_processes(
+    function: Function, units: Mapping[str, Any], out: Path, *, workers: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    waiting = list(units.items())[::-1]
+    running: dict[Future[dict[str, Any]], str] = {}
+    with (
+        _environment(_ONE_THREAD),
+        ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
+        try:
+            while waiting or running:
+                while waiting and len(running) < 2 * workers:
+                    key, work = waiting.pop()
+                    running[pool.submit(function, work, out)] = key
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in sorted(done, key=lambda item: running[item]):
+                    key = running[future]
+                    result = future.result()
+                    del running[future]
+                    yield key, result
+        except BrokenProcessPool as error:
+            held = ", ".join(sorted(running.values()))
+            raise MowaError(
+                "a worker process died (killed, or out of memory)",
+                where=f"work units {held}",
+                fix="run again, with fewer --workers if memory is short; what is finished is kept",
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,70 @@
+"""Language packs: what is particular to a language, as TOML files beside this module."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mowa.errors import UsageError
+
+
+class Threshold(BaseModel):
+    """A bound on a signal, with where the number comes from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    minimum: float | None = None
+    maximum: float | None = None
+    origin: str
+
+
+class LanguagePack(BaseModel):
+    """What Mowa knows of one language.
+
+    `code` is ISO 639-3, `code1` ISO 639-1; `letters` are those beyond a–z; `protected` are
+    varieties (ISO 639-3) whose documents are never rejected for their language; `thresholds` are
+    the default rules of the corpus step, by signal.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: str = Field(pattern=r"^[a-z]{3}$")
+    code1: str = Field(pattern=r"^[a-z]{2}$")
+    name: str
+    letters: str
+    stop_words: tuple[str, ...]
+    protected: tuple[str, ...] = ()
+    thresholds: dict[str, Threshold]
+
+
+def available() -> list[str]:
+    """Codes of the packs that are installed."""
+    folder = resources.files("mowa.languages")
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+@cache
+def load(code: str) -> LanguagePack:
+    """The pack of the language `code` (ISO 639-3).
+
+    Raises:
+        UsageError: Where there is no such pack, or it is malformed.
+    """
+    if code not in available():
+        raise UsageError(
+            f"there is no language pack {code!r}", fix=f"choose one of: {', '.join(available())}"
+        )
+    text = resources.files("mowa.languages").joinpath(f"{code}.toml").read_text("utf-8")
+    try:
+        return LanguagePack.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UsageError(
+            f"the language pack is malformed: {error}", where=f"{code}.toml"
+        ) from error

@@ -1,0 +1,260 @@
+"""Running a recipe: each step that is not up to date, under its lock, into its place."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mowa
+from mowa.errors import MowaError, UsageError
+from mowa.execution import Ledger, PlainProgress, Progress
+from mowa.recipe._plan import (
+    Planned,
+    State,
+    context_for,
+    current_runtime,
+    make_plan,
+    missing_packages,
+    references,
+)
+from mowa.recipe._recipe import Recipe
+from mowa.workspace import Artifact, Inputs, Workspace, disk_error, runtime_of, write_text
+
+ASK_ABOVE_SECONDS = 600.0  # redoing more work than this needs a yes
+
+Confirm = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What became of one step of a run; `seconds` is what this run spent on it."""
+
+    artifact: Artifact
+    state: State
+    seconds: float
+
+
+def run(
+    recipe: Recipe,
+    workspace: Path | Workspace,
+    *,
+    to: str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    confirm: Confirm | None = None,
+    wait: bool = True,
+) -> list[StepResult]:
+    """Make every artifact of `recipe` that is not there yet, up to step `to`.
+
+    A run that was killed goes on where its ledger and checkpoints say. From Python and from the
+    command line a recipe gives the same fingerprints and the same bytes.
+
+    Args:
+        recipe: What to make.
+        workspace: Where; a folder that does not exist is made.
+        to: The last step; all steps without it.
+        workers: Processes for corpus work; the number of usable cores without it.
+        progress: Where progress is shown.
+        confirm: Asked before more than ten minutes of earlier work are redone; without it nobody
+            is asked.
+        wait: Wait for another run that makes the same artifact; otherwise refuse.
+
+    Raises:
+        UsageError: For a mistake in the recipe, a drifted fixed version, a `confirm` that says no.
+        MowaError: Where a step fails; what is finished is kept.
+    """
+    if not isinstance(workspace, Workspace):
+        workspace = Workspace.open(workspace, create=True)
+    workers = workers or len(os.sched_getaffinity(0))
+    progress = progress or PlainProgress()
+    plan = make_plan(recipe, workspace, to=to, workers=workers, progress=progress)
+    _refuse_missing(plan)
+    _ask(plan, confirm)
+    made: dict[str, Artifact] = {}
+    results = []
+    for item in plan:
+        if item.state == "up to date" and item.current is not None:
+            result = StepResult(item.current, "up to date", 0.0)
+        else:
+            result = _make(
+                item, recipe, workspace, made, workers=workers, progress=progress, wait=wait
+            )
+        made[item.fingerprint] = result.artifact
+        results.append(result)
+    return results
+
+
+def _refuse_missing(plan: list[Planned]) -> None:
+    for extra, packages in missing_packages(plan).items():
+        steps = ", ".join(item.step for item in plan if item.type.extra == extra)
+        raise UsageError(
+            f"these steps need packages that are not installed ({', '.join(packages)}): {steps}",
+            fix=f"pip install 'mowa[{extra}]', or stop earlier with --to",
+        )
+
+
+def _ask(plan: list[Planned], confirm: Confirm | None) -> None:
+    redone = [item for item in plan if item.state in ("rebuild", "resume") and item.current]
+    seconds = sum(item.current.seconds for item in redone if item.current)
+    if confirm is None or seconds <= ASK_ABOVE_SECONDS:
+        return
+    lines = "\n".join(f"  {item.id}: {item.why}" for item in redone)
+    if not confirm(f"This would redo {seconds / 60:,.0f} minutes of work:\n{lines}\nGo on?"):
+        raise UsageError("nothing was done", fix="run with --yes to redo the work")
+
+
+def _make(
+    item: Planned,
+    recipe: Recipe,
+    workspace: Workspace,
+    made: dict[str, Artifact],
+    *,
+    workers: int,
+    progress: Progress,
+    wait: bool,
+) -> StepResult:
+    with workspace.lock(item.name, item.version, wait=wait, say=progress.say):
+        found = workspace.find(item.name, item.version)
+        if found is not None and found.fingerprint == item.fingerprint:
+            return StepResult(found, "up to date", 0.0)
+        recovered = workspace.recover(item.name, item.version, item.fingerprint)
+        if recovered is not None:
+            return StepResult(recovered, "recover", 0.0)
+        partial = workspace.partial(item.name, item.version, item.fingerprint)
+        out = partial / "out"
+        with _explained(item.id, partial), _stopwatch(partial) as elapsed:
+            out.mkdir(parents=True, exist_ok=True)
+            ledger = Ledger(partial / "ledger.jsonl")
+            context = context_for(
+                recipe,
+                ledger=ledger,
+                workers=workers,
+                progress=progress,
+                cache=workspace.cache(f"{item.name}.json"),
+            )
+            inputs = _load_inputs(item, workspace, made)
+            metrics = item.type.load()(item.config, inputs, out, context)
+            if ledger.path.exists():
+                ledger.write_sorted(out / "ledger.jsonl")
+            artifact = Artifact(
+                path=out,
+                kind=item.kind,
+                name=item.name,
+                version=item.version,
+                fingerprint=item.fingerprint,
+                revision=item.type.revision,
+                config=item.identity,
+                runtime=runtime_of(item.config),
+                inputs=references(item.inputs),
+                code=code_version(),
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                seconds=round(elapsed(total=True), 1),
+                files=(),
+                metrics=metrics,
+                rights=_rights(item, inputs),
+            )
+            artifact = workspace.publish(artifact, ledger.digests())
+        return StepResult(artifact, item.state, elapsed())
+
+
+def _load_inputs(item: Planned, workspace: Workspace, made: dict[str, Artifact]) -> Inputs:
+    artifacts = []
+    for source in item.inputs:
+        artifact = source if isinstance(source, Artifact) else made[source.fingerprint]
+        if not artifact.path.is_dir():
+            raise MowaError(
+                "an input was replaced while this run went on",
+                where=f"{artifact.id} at {workspace.root}",
+                fix="run the recipe again",
+            )
+        artifacts.append(replace(artifact, runtime=current_runtime(source)))
+    return Inputs(tuple(artifacts))
+
+
+def _rights(item: Planned, inputs: Inputs) -> dict[str, Any]:
+    """Licence, legal basis and tier of every source that went into an artifact."""
+    observed = item.identity.get("observed", {}).get("source")
+    if observed is not None:
+        keys = ("holder", "licence", "legal_basis", "agreement", "release")
+        sources = {observed["name"]: {key: observed.get(key) for key in keys}}
+    else:
+        sources = {}
+        for artifact in inputs.artifacts:
+            sources.update(artifact.rights.get("sources", {}))
+    tiers = {source["release"] for source in sources.values()}
+    return {
+        "release": "research" if "research" in tiers else "open",
+        "sources": dict(sorted(sources.items())),
+    }
+
+
+@contextmanager
+def _explained(step: str, folder: Path) -> Iterator[None]:
+    """Say of an error in which step it happened; put what people can read for what they cannot."""
+    try:
+        yield
+    except MowaError as error:
+        error.where = f"{step}: {error.where}" if error.where else step
+        raise
+    except OSError as error:
+        explained = disk_error(error, folder)
+        if isinstance(explained, MowaError):
+            explained.where = f"{step}: {explained.where}"
+            raise explained from error
+        raise MowaError(
+            error.strerror or str(error), where=f"{step}: {error.filename or folder}"
+        ) from error
+    except MemoryError as error:
+        raise MowaError(
+            "memory ran out",
+            where=step,
+            fix="run again with fewer --workers; what is finished is kept",
+        ) from error
+
+
+@contextmanager
+def _stopwatch(partial: Path) -> Iterator[Callable[..., float]]:
+    """Seconds of this run or, with ``total=True``, with those that earlier, failed runs noted."""
+    note = partial / "seconds.json"
+    before = json.loads(note.read_text("utf-8")) if note.exists() else 0.0
+    start = time.monotonic()
+
+    def elapsed(*, total: bool = False) -> float:
+        return time.monotonic() - start + (before if total else 0.0)
+
+    try:
+        yield elapsed
+    except BaseException:
+        # The disk may be what failed; the time spent is not worth a second error.
+        with suppress(OSError, MowaError):
+            write_text(note, json.dumps(elapsed(total=True)))
+        raise
+
+
+@cache
+def code_version() -> dict[str, str]:
+    """Version of Mowa and, in a git checkout, its commit."""
+    package = Path(mowa.__file__).resolve().parent
+    commit = ""
+    if (package.parent / ".git").exists():
+        try:
+            done = subprocess.run(  # noqa: S603 - a fixed command on our own folder
+                ["git", "-C", str(package.parent), "rev-parse", "HEAD"],  # noqa: S607 - git of the user's PATH
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+            commit = done.stdout.strip()
+        except (OSError, subprocess.TimeoutExpired):
+            commit = ""
+    return {"mowa": mowa.__version__, "commit": commit}
