@@ -6,4 +6,16 @@ from mowa.recipe._run import StepResult, run
 from mowa.recipe._steps import STEPS, StepType
 from mowa.recipe._trace import Hop, Trace, trace
 
-__all__ = ["STEPS", "Planned", "Hop", "Recipe", "Step", "StepResult", "StepType", "Trace", "make_plan", "run", "trace"]
+__all__ = [
+    "STEPS",
+    "Planned",
+    "Hop",
+    "Recipe",
+    "Step",
+    "StepResult",
+    "StepType",
+    "Trace",
+    "make_plan",
+    "run",
+    "trace",
+]

@@ -27,7 +27,15 @@ from mowa.recipe._plan import (
     references,
 )
 from mowa.recipe._recipe import Recipe
-from mowa.workspace import Artifact, Inputs, Workspace, disk_error, runtime_of, write_text
+from mowa.workspace import (
+    Artifact,
+    Inputs,
+    Workspace,
+    clear_partial_files,
+    disk_error,
+    runtime_of,
+    write_text,
+)
 
 ASK_ABOVE_SECONDS = 600.0  # redoing more work than this needs a yes
 
@@ -133,6 +141,7 @@ def _make(
         out = partial / "out"
         with _explained(item.id, partial), _stopwatch(partial) as elapsed:
             out.mkdir(parents=True, exist_ok=True)
+            clear_partial_files(out)
             ledger = Ledger(partial / "ledger.jsonl")
             context = context_for(
                 recipe,

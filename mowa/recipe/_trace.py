@@ -55,7 +55,16 @@ def trace(workspace: Workspace, artifact: Artifact, doc_id: str) -> Trace:
         for item in above
         if (facts := _facts(item, row)) is not None
     ]
-    keys = ("source", "licence", "legal_basis", "agreement", "release", "collected_at", "url", "title")
+    keys = (
+        "source",
+        "licence",
+        "legal_basis",
+        "agreement",
+        "release",
+        "collected_at",
+        "url",
+        "title",
+    )
     return Trace(row["doc_id"], tuple(hops), {key: row.get(key) for key in (*keys, "locator")})
 
 

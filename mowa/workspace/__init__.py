@@ -9,7 +9,14 @@ from mowa.workspace._config import (
     runtime,
     runtime_of,
 )
-from mowa.workspace._files import digest, disk_error, link_or_copy, write_text, writing
+from mowa.workspace._files import (
+    clear_partial_files,
+    digest,
+    disk_error,
+    link_or_copy,
+    write_text,
+    writing,
+)
 from mowa.workspace._lineage import Node, lineage, reference_to
 from mowa.workspace._lock import is_locked, locked
 from mowa.workspace._store import DEV, Workspace, check_name, check_version
@@ -29,6 +36,7 @@ __all__ = [
     "Workspace",
     "canonical",
     "check_name",
+    "clear_partial_files",
     "check_version",
     "collect_garbage",
     "digest",

@@ -42,6 +42,12 @@ def writing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def clear_partial_files(folder: Path) -> None:
+    """Remove what a killed `writing` left anywhere under `folder`."""
+    for path in folder.rglob(".*.partial"):
+        path.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text through `writing`."""
     with writing(path) as partial:

@@ -81,12 +81,14 @@ def promote(workspace: Workspace, artifact: Artifact, version: str) -> list[Arti
 def garbage(workspace: Workspace) -> list[tuple[Path, int]]:
     """Folders that `collect_garbage` would remove, with their sizes in bytes.
 
-    These are superseded artifacts that no artifact in its place was made from, and unfinished
-    builds that no living process works on.
+    These are superseded artifacts that no artifact in its place was made from (or that lie in
+    their place under another version too), and unfinished builds that no living process works on.
     """
+    in_place = workspace.all()
     needed: set[str] = set()
-    for artifact in workspace.all():
+    for artifact in in_place:
         needed.update(node.reference.fingerprint for node in lineage(workspace, artifact).walk())
+    needed -= {artifact.fingerprint for artifact in in_place}
     old = [item.path for item in workspace.superseded() if item.fingerprint not in needed]
     return [(folder, _size(folder)) for folder in [*old, *workspace.leftovers()]]
 

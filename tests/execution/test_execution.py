@@ -1,0 +1,71 @@
+import io
+import time
+
+import pytest
+from rich.console import Console
+
+from mowa.errors import DataError, MowaError, UsageError
+from mowa.execution import BarProgress, Ledger, PlainProgress, best_progress
+
+
+def test_a_ledger_cut_short_forgets_only_its_last_line(tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path)
+    ledger.add("00000", {"files": ["a.txt"], "n": 1}, tmp_path)
+    ledger.add("00001", {"n": 2}, tmp_path)
+    whole = path.read_bytes()
+    first = whole.index(b"\n") + 1
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        again = Ledger(path)
+        assert again.has("00000", tmp_path) == (cut >= first)
+        assert not again.has("00001", tmp_path)
+        again.add("00001", {"n": 2}, tmp_path)
+        assert Ledger(path).result("00001") == {"n": 2}
+        assert Ledger(path).has("00000", tmp_path) == (cut >= first)
+
+
+def test_a_unit_whose_file_is_gone_or_cut_is_not_finished(tmp_path):
+    (tmp_path / "a.txt").write_text("abc")
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.add("0", {"files": ["a.txt"]}, tmp_path)
+    assert ledger.has("0", tmp_path)
+    (tmp_path / "a.txt").write_text("ab")
+    assert not ledger.has("0", tmp_path)
+    (tmp_path / "a.txt").unlink()
+    assert not ledger.has("0", tmp_path)
+
+
+def test_plain_progress_speaks_only_now_and_then(monkeypatch):
+    text = io.StringIO()
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    progress = PlainProgress(Console(file=text))
+    with progress.task("reading", total=100, done=10) as advance:
+        advance(1)
+        now[0] = 20.0
+        advance(9)
+    assert text.getvalue() == "reading: 20 of 100, 160 s left\n"
+
+
+def test_a_bar_is_drawn_on_a_terminal():
+    text = io.StringIO()
+    progress = best_progress(Console(file=text, force_terminal=True))
+    assert isinstance(progress, BarProgress)
+    with progress.task("reading", total=2) as advance:
+        advance(2)
+    progress.say("done")
+    assert "reading" in text.getvalue()
+    assert "done" in text.getvalue()
+    assert isinstance(best_progress(Console(file=io.StringIO())), PlainProgress)
+
+
+@pytest.mark.parametrize("kind", [MowaError, UsageError, DataError])
+def test_errors_say_what_where_and_what_to_do_and_survive_pickling(kind):
+    import pickle
+
+    error = pickle.loads(pickle.dumps(kind("co się stało", where="plik.txt", fix="popraw")))
+    assert type(error) is kind
+    assert str(error) == "plik.txt: co się stało\n  what to do: popraw"
+    assert error.exit_code == (2 if kind is UsageError else 1)
