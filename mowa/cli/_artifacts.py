@@ -122,7 +122,9 @@ def lineage(
             return
         console.print(f"[bold]document {found.doc_id}[/bold]")
         for hop in found.hops:
-            facts = ", ".join(f"{key} {value}" for key, value in hop.facts.items() if value is not None)
+            facts = ", ".join(
+                f"{key} {value}" for key, value in hop.facts.items() if value is not None
+            )
             console.print(f"  {hop.artifact} [dim]{hop.fingerprint[:12]}[/dim] {facts}")
         for key, value in found.record.items():
             if value is not None:

@@ -14,7 +14,9 @@ from mowa.workspace import Node
 
 WorkspaceOption = Annotated[
     Path,
-    typer.Option("--workspace", "-w", envvar="MOWA_WORKSPACE", help="The folder that holds artifacts."),
+    typer.Option(
+        "--workspace", "-w", envvar="MOWA_WORKSPACE", help="The folder that holds artifacts."
+    ),
 ]
 
 DEFAULT_WORKSPACE = Path("workspace")
@@ -76,7 +78,9 @@ def human_seconds(seconds: float) -> str:
 
 def _label(node: Node) -> str:
     reference = node.reference
-    text = f"[bold]{reference.name}@{reference.version}[/bold] [dim]{reference.fingerprint[:12]}[/dim]"
+    text = (
+        f"[bold]{reference.name}@{reference.version}[/bold] [dim]{reference.fingerprint[:12]}[/dim]"
+    )
     if node.artifact is None:
         return f"{text} [red]gone from the workspace[/red]"
     if node.artifact.kind == "inventory":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,35 +11,48 @@ from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, console, grid, 
 from mowa.errors import UsageError
 from mowa.workspace import Artifact, Workspace
 
+if TYPE_CHECKING:
+    from mowa.corpus import Explanation, Rule
+
 corpus_app = typer.Typer(no_args_is_help=True, help="Questions to a corpus.")
+
+
+@corpus_app.callback()
+def corpus() -> None:
+    """Questions to a corpus."""
 
 
 @corpus_app.command()
 def why(
-    document: Annotated[str, typer.Argument(help="The document's id, or its first six digits.")],
+    document: Annotated[str, typer.Argument(help="The document's id, or six or more first digits.")],
     corpus: Annotated[
         str | None, typer.Option(help="The corpus; every corpus of the workspace without it.")
     ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """Say why a document was kept or not: every rule, its value and its bounds."""
-    from mowa.corpus import why as why_document
-
-    found, explanation = _first(
-        _corpora(Workspace.open(workspace), corpus), lambda item: why_document(item.path, document)
-    )
-    console.print(f"[bold]document {explanation.doc_id}[/bold] in {found.id}")
-    verdict = explanation.decision + (f" ({explanation.reason})" if explanation.reason else "")
-    split = f", in the {explanation.split} split" if explanation.split else ""
-    console.print(f"[bold]{verdict}[/bold]{split}")
-    for key, value in explanation.provenance.items():
+    found, explained = _explain(_corpora(Workspace.open(workspace), corpus), document)
+    console.print(f"[bold]document {explained.doc_id}[/bold] in {found.id}")
+    verdict = explained.decision
+    if explained.reason:
+        verdict += f": {explained.reason}"
+    if explained.detail:
+        verdict += f" ({explained.detail})"
+    if explained.split:
+        verdict += f", {explained.split} split"
+    console.print(verdict, style="bold", markup=False, highlight=False, soft_wrap=True)
+    if explained.duplicate_of:
+        first = f"{explained.duplicate_of} at {explained.duplicate_locator}"
+        console.print(f"  the same text as: {first}", markup=False, soft_wrap=True)
+    for key, value in explained.provenance.items():
         if value is not None:
-            console.print(f"  {key}: {value}", markup=False, soft_wrap=True)
-    table = grid("rule", "value#", "bounds", "passed")
-    for rule in explanation.rules:
-        table.add_row(rule.name, rule.value, rule.bounds, "yes" if rule.passed else "[bold]no[/bold]")
+            console.print(f"  {key}: {value}", markup=False, highlight=False, soft_wrap=True)
+    table = grid("rule", "value#", "bounds", "passed", "where the bounds come from")
+    for rule in explained.rules:
+        passed = "yes" if rule.passed else "[bold]no[/bold]"
+        table.add_row(rule.name, _value(rule.value), _bounds(rule), passed, rule.origin)
     plain_width(table)
-    console.print(explanation.text, markup=False, soft_wrap=True)
+    console.print(explained.excerpt, markup=False, highlight=False, soft_wrap=True)
 
 
 def _corpora(store: Workspace, reference: str | None) -> list[Artifact]:
@@ -49,3 +62,26 @@ def _corpora(store: Workspace, reference: str | None) -> list[Artifact]:
     if not found:
         raise UsageError("there is no corpus in this workspace", where=str(store.root))
     return found
+
+
+def _explain(corpora: list[Artifact], document: str) -> tuple[Artifact, Explanation]:
+    """The first corpus that knows the document; the error of the last one if none does."""
+    from mowa.corpus import why as why_document
+
+    *others, last = corpora
+    for item in others:
+        try:
+            return item, why_document(item.path, document)
+        except UsageError:
+            continue
+    return last, why_document(last.path, document)
+
+
+def _value(value: str | float | None) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else str("" if value is None else value)
+
+
+def _bounds(rule: Rule) -> str:
+    low = "" if rule.minimum is None else f"at least {rule.minimum:g}"
+    high = "" if rule.maximum is None else f"at most {rule.maximum:g}"
+    return ", ".join(bound for bound in (low, high) if bound)

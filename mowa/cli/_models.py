@@ -14,16 +14,22 @@ from mowa.errors import UsageError
 
 def generate(
     model: Annotated[
-        str, typer.Argument(help="A model of the workspace (recipe/step) or a folder that holds one.")
+        str,
+        typer.Argument(help="A model of the workspace (recipe/step) or a folder that holds one."),
     ],
-    prompt: Annotated[str, typer.Argument(help="The beginning of the text; '-' reads standard input.")],
+    prompt: Annotated[
+        str, typer.Argument(help="The beginning of the text; '-' reads standard input.")
+    ],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    max_new_tokens: Annotated[int, typer.Option("--tokens", "-n", min=1, help="How many at most.")] = 200,
+    max_new_tokens: Annotated[
+        int, typer.Option("--tokens", "-n", min=1, help="How many at most.")
+    ] = 200,
     temperature: Annotated[
         float, typer.Option(min=0.0, help="0 takes the likeliest token; 1 samples as trained.")
     ] = 0.8,
     top_p: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Sample among the likeliest tokens of this share.")
+        float,
+        typer.Option(min=0.0, max=1.0, help="Sample among the likeliest tokens of this share."),
     ] = 0.95,
     top_k: Annotated[int, typer.Option(min=0, help="Sample among this many; 0 for all.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same text.")] = 0,

@@ -26,7 +26,8 @@ def init(
     folder: Annotated[Path, typer.Argument(help="The folder of the new project.")] = Path(),
     *,
     sample: Annotated[
-        bool, typer.Option("--sample", help="Put in the sample texts and the quickstart recipe too.")
+        bool,
+        typer.Option("--sample", help="Put in the sample texts and the quickstart recipe too."),
     ] = False,
 ) -> None:
     """Make a project: a commented recipe, a source to describe, and a place for texts.

@@ -44,7 +44,7 @@ class Ledger:
         line = {"unit": key, "files": files, "result": result}
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -62,9 +62,7 @@ class Ledger:
     def write_sorted(self, path: Path) -> None:
         """Write the lines in the order of their keys: the form that an artifact keeps."""
         lines = (self._lines[key] for key in sorted(self._lines))
-        write_text(
-            path, "".join(json.dumps(x, ensure_ascii=False, sort_keys=True) + "\n" for x in lines)
-        )
+        write_text(path, "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
 
     def _read(self) -> None:
         whole = 0

@@ -1,0 +1,110 @@
+"""`mowa quickstart`: the whole road on the built-in sample, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mowa.cli._common import console, grid, human_bytes, human_seconds, lineage_tree, plain_width
+from mowa.cli._run import install_sample
+from mowa.workspace import Artifact, Workspace, lineage
+
+
+def quickstart(
+    folder: Annotated[Path, typer.Argument(help="The folder to work in; made where absent.")] = Path(
+        "quickstart"
+    ),
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes for corpus work.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a key of the recipe.")
+    ] = None,
+) -> None:
+    """Walk the whole road on the sample: texts, corpus, tokenizer, model, scores. A few minutes.
+
+    Run it again and it says in a second that all is up to date.
+    """
+    from mowa.execution import best_progress
+    from mowa.recipe import Recipe, run
+
+    start = time.monotonic()
+    install_sample(folder)
+    console.print(f"The sample lies in {folder / 'data' / 'sample'}; the recipe is"
+                  f" {folder / 'recipes' / 'quickstart.toml'}.")
+    recipe = Recipe.load(folder / "recipes" / "quickstart.toml", settings or [])
+    store = Workspace.open(folder / "workspace", create=True)
+    results = run(recipe, store, workers=workers, progress=best_progress())
+    made = {result.artifact.name.partition("/")[2]: result.artifact for result in results}
+    _show_documents(made["corpus"])
+    _show_figures(made)
+    _show_samples(made["base"])
+    console.print("\n[bold]Lineage[/bold]")
+    console.print(lineage_tree(lineage(store, made["scores"])), soft_wrap=True)
+    console.print("\n[bold]Pictures[/bold] (open in a browser)")
+    for artifact in made.values():
+        report = artifact.path / "report.html"
+        if report.exists():
+            console.print(f"  {report}", soft_wrap=True, highlight=False)
+    again = sum(result.state == "up to date" for result in results)
+    took = human_seconds(time.monotonic() - start)
+    console.print(f"\n{again} of {len(results)} steps were up to date; {took}.")
+    console.print(
+        "Next: cd into the folder and try\n"
+        '  mowa generate quickstart/base "W Krakowie"\n'
+        "  mowa lineage quickstart/base --document <id>    (ids: see the corpus's report)\n"
+        "  mowa init ../mymodel                            (a project with your own texts)",
+        highlight=False,
+    )
+
+
+def _show_documents(corpus: Artifact) -> None:
+    metrics = corpus.metrics
+    table = grid("documents", "number#", title="\n[bold]What became of the records[/bold]")
+    table.add_row("records read", f"{metrics['records']:,}")
+    skipped = metrics["records"] - metrics["documents"]
+    table.add_row("  not texts (requests, pictures, errors)", f"{skipped:,}")
+    table.add_row("documents in", f"{metrics['documents']:,}")
+    for split, count in metrics["splits"].items():
+        table.add_row(f"  kept, {split.replace('_', '-')}", f"{_count(count):,}")
+    for reason, count in metrics["reasons"].items():
+        table.add_row(f"  not kept: {reason}", f"{_count(count):,}")
+    plain_width(table)
+
+
+def _show_figures(made: dict[str, Artifact]) -> None:
+    scores, model = made["scores"].metrics, made["base"].metrics
+    fertility = json.loads((made["tokenizer"].path / "fertility.json").read_text("utf-8"))
+    words = fertility["overall"]["tokens_per_word"]
+    table = grid("figure", "value#", "", title="\n[bold]Figures on held-out documents[/bold]")
+    table.add_row("tokens per word", f"{words:.2f}", "")
+    for label, key in (
+        ("bits per byte before training", "untrained_bpb"),
+        ("bits per byte, xz -9 per document", "xz_bpb"),
+        ("bits per byte, 5-gram model", "ngram_bpb"),
+        ("bits per byte after training", "held_out_bpb"),
+    ):
+        bounds = scores.get(f"{key}_interval")
+        interval = f"95 % interval {bounds[0]:.2f} to {bounds[1]:.2f}" if bounds else ""
+        table.add_row(label, f"{scores[key]:.2f}", interval)
+    table.add_row("parameters", f"{model['parameters']:,}", "")
+    seconds = human_seconds(model["seconds"])
+    table.add_row("tokens trained on", f"{model['tokens_seen']:,}", f"in {seconds}")
+    size = sum(file.bytes for file in made["base"].files)
+    table.add_row("size of the model", human_bytes(size), str(made["base"].path))
+    plain_width(table)
+
+
+def _show_samples(model: Artifact) -> None:
+    console.print("\n[bold]The model continues[/bold]")
+    samples: list[dict[str, Any]] = json.loads((model.path / "samples.json").read_text("utf-8"))
+    for sample in samples:
+        text = f"{sample['prompt']}|{sample['continuation']}".replace("\n", " ")
+        console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _count(value: Any) -> int:
+    """A number of documents, from a count or from a table that holds one."""
+    return int(value["documents"] if isinstance(value, dict) else value)

@@ -1,0 +1,41 @@
+"""The corpus: documents out of records, signals about them, and what is kept of them, and why."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mowa.corpus._config import Bounds, CorpusConfig, DocumentsConfig, SignalsConfig
+
+if TYPE_CHECKING:
+    from mowa.corpus._read import find_document, kept_documents, shard_names
+    from mowa.corpus._why import Explanation, Rule, why
+
+__all__ = [
+    "Bounds",
+    "CorpusConfig",
+    "DocumentsConfig",
+    "Explanation",
+    "Rule",
+    "SignalsConfig",
+    "find_document",
+    "kept_documents",
+    "shard_names",
+    "why",
+]
+
+_HEAVY = {
+    "Explanation": "mowa.corpus._why",
+    "Rule": "mowa.corpus._why",
+    "find_document": "mowa.corpus._read",
+    "kept_documents": "mowa.corpus._read",
+    "shard_names": "mowa.corpus._read",
+    "why": "mowa.corpus._why",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs Polars only when it is asked for."""
+    if name in _HEAVY:
+        return getattr(import_module(_HEAVY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

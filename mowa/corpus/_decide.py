@@ -1,0 +1,310 @@
+"""The step `corpus`: a decision about every document, with its reason, and the held-out split."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mowa.corpus._config import CorpusConfig
+from mowa.corpus._read import row_at
+from mowa.corpus._report import LENGTH_EDGES, corpus_report
+from mowa.corpus._rules import (
+    DUPLICATE,
+    HELD_OUT,
+    KEEP,
+    QUARANTINE,
+    REJECT,
+    TRAIN,
+    Policy,
+    number,
+)
+from mowa.corpus._rules import decide as decide_frame
+from mowa.corpus._rules import policy as policy_of
+from mowa.corpus._schema import DECISIONS, SIGNALS, read_frame, rows_of, shards_in, write_frame
+from mowa.corpus._signals import shards_of
+from mowa.errors import DataError
+from mowa.execution import Context, Unit
+from mowa.workspace import Artifact, Inputs, Metrics, link_or_copy, write_text
+
+_DIMENSIONS = ("decision", "reason", "split", "source", "licence", "release")
+_SUMS = ("documents", "characters", "bytes")
+_EXAMPLES = 3
+_EXAMPLE_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One shard, where its documents and signals are, and the rules."""
+
+    shard: str
+    documents: Path
+    signals: Path
+    policy: Policy
+
+
+def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
+    """Write `documents/`, `signals/` (linked), `decisions/` and `manifest.json`.
+
+    Raises:
+        UsageError: Where a threshold names no signal, or an input is missing.
+        DataError: Where the signals do not belong to the documents, two documents have one id, or
+            nothing is kept for training or for evaluation.
+    """
+    documents, signals = inputs.all("documents"), inputs.one("signals")
+    shards = list(shards_of(documents))
+    rules = policy_of(config, context.language)
+    _check_alignment(shards, signals)
+    _check_ids(shards)
+    units = [
+        Unit(shard, _Work(shard, path, signals.path / "signals", rules)) for shard, path in shards
+    ]
+    results = context.map(decide_shard, units, out, label="decisions")
+    manifest = _manifest(results, documents, rules)
+    _check_kept(manifest, rules)
+    write_text(
+        out / "manifest.json",
+        json.dumps(manifest, ensure_ascii=False, indent=1) + "\n",
+    )
+    corpus_report(manifest, _examples(results, out), out / "report.html")
+    return {
+        key: manifest[key]
+        for key in ("records", "documents", "decisions", "reasons", "splits", "sources")
+    }
+
+
+def _check_alignment(shards: Sequence[tuple[str, Path]], signals: Artifact) -> None:
+    for name in SIGNALS:
+        folder = signals.path / "signals" / name
+        have, need = set(shards_in(folder)), {shard for shard, _ in shards}
+        if have != need:
+            raise DataError(
+                f"{signals.id} was not made of these documents: {name} has other shards"
+                f" ({', '.join(sorted(have ^ need)[:3])})",
+                fix="let the signals step read the same documents as the corpus step",
+            )
+        for shard, path in shards:
+            measured, rows = rows_of(folder / f"{shard}.parquet"), rows_of(path)
+            if measured != rows:
+                raise DataError(
+                    f"{signals.id} was not made of these documents:"
+                    f" {name} has {measured:,} rows, the documents {rows:,}",
+                    where=f"shard {shard}",
+                    fix="let the signals step read the same documents as the corpus step",
+                )
+
+
+def _check_ids(shards: Sequence[tuple[str, Path]]) -> None:
+    ids = pl.concat([read_frame(path, ("doc_id",)) for _, path in shards])["doc_id"]
+    if ids.n_unique() == ids.len():
+        return
+    twice = ids.filter(ids.is_duplicated())[0]
+    places = [
+        f"{source}: {locator}"
+        for _, path in shards
+        for source, locator in read_frame(path, ("doc_id", "source", "locator"))
+        .filter(pl.col("doc_id") == twice)
+        .select("source", "locator")
+        .rows()
+    ]
+    raise DataError(
+        f"two records have the same key, so the documents have one id, {twice}",
+        where=" and ".join(places[:2]),
+        fix="leave one of the files out (exclude), give the records different ids, or register the"
+        " two collections as different sources",
+    )
+
+
+def decide_shard(work: _Work, out: Path) -> dict[str, Any]:
+    """Decide about one shard; give its documents and signals a second name beside the decisions."""
+    file = f"{work.shard}.parquet"
+    files = [f"documents/{file}", *(f"signals/{name}/{file}" for name in SIGNALS)]
+    link_or_copy(work.documents, out / files[0])
+    for name, target in zip(SIGNALS, files[1:], strict=True):
+        link_or_copy(work.signals / name / file, out / target)
+    about = ("doc_id", "language", "source", "licence", "release", "content_hash")
+    frame = (
+        read_frame(work.documents, about)
+        .rename({"language": "declared"})
+        .hstack(pl.concat([read_frame(out / path) for path in files[1:]], how="horizontal"))
+    )
+    decided = decide_frame(frame, work.policy)
+    files.append(f"decisions/{file}")
+    write_frame(out / files[-1], decided, DECISIONS)
+    whole = frame.hstack(decided.drop("doc_id"))
+    cells = whole.group_by(_DIMENSIONS).agg(
+        pl.len().alias("documents"), pl.col("characters").sum(), pl.col("bytes").sum()
+    )
+    rejected = whole.with_row_index("row").filter(pl.col("reason").is_not_null())
+    examples = rejected.group_by("reason", maintain_order=True).head(_EXAMPLES)
+    return {
+        "files": files,
+        "shard": work.shard,
+        "cells": sorted(cells.rows(), key=str),
+        "lengths": {
+            name: _lengths(whole.filter(chosen)["characters"])
+            for name, chosen in (("all", pl.lit(value=True)), ("kept", pl.col("decision") == KEEP))
+        },
+        "languages": dict(sorted(whole["language"].value_counts(sort=False).rows())),
+        "examples": examples.select("reason", "detail", "doc_id", "row").rows(),
+    }
+
+
+def _lengths(characters: pl.Series) -> list[int]:
+    counts, _ = np.histogram(characters.to_numpy(), bins=np.array(LENGTH_EDGES))
+    return [int(count) for count in counts]
+
+
+def _manifest(
+    results: Sequence[dict[str, Any]], documents: Sequence[Artifact], rules: Policy
+) -> dict[str, Any]:
+    cells = [
+        (dict(zip(_DIMENSIONS, cell, strict=False)), dict(zip(_SUMS, cell[6:], strict=True)))
+        for result in results
+        for cell in result["cells"]
+    ]
+    total = _sum(sums for _, sums in cells)
+    manifest: dict[str, Any] = {**rules.to_json(), **total, "signals": list(SIGNALS)}
+    for dimension, plural in zip(_DIMENSIONS, _PLURALS, strict=True):
+        names = sorted({str(cell[dimension]) for cell, _ in cells if cell[dimension] is not None})
+        manifest[plural] = {
+            name: _sum(sums for cell, sums in cells if cell[dimension] == name) for name in names
+        }
+    for dimension, plural in (
+        ("source", "sources"),
+        ("licence", "licences"),
+        ("release", "releases"),
+    ):
+        for name, entry in manifest[plural].items():
+            for verdict in (KEEP, REJECT, DUPLICATE, QUARANTINE):
+                entry[verdict] = sum(
+                    sums["documents"]
+                    for cell, sums in cells
+                    if cell[dimension] == name and cell["decision"] == verdict
+                )
+    skipped = _skipped(documents)
+    manifest["skipped"] = dict(sorted(skipped.items()))
+    manifest["records"] = total["documents"] + skipped.total()
+    manifest["languages"] = dict(sorted(_added(result["languages"] for result in results).items()))
+    manifest["lengths"] = {
+        "edges": LENGTH_EDGES,
+        **{
+            name: [sum(bins) for bins in zip(*(r["lengths"][name] for r in results), strict=True)]
+            for name in ("all", "kept")
+        },
+    }
+    manifest["shards"] = [_shard(result) for result in results]
+    _check_sums(manifest)
+    return manifest
+
+
+_PLURALS = ("decisions", "reasons", "splits", "sources", "licences", "releases")
+
+
+def _sum(parts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total = dict.fromkeys(_SUMS, 0)
+    for part in parts:
+        for key in _SUMS:
+            total[key] += part[key]
+    return total
+
+
+def _added(parts: Iterable[dict[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return total
+
+
+def _skipped(documents: Sequence[Artifact]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for artifact in documents:
+        for shard in shards_in(artifact.path / "skipped"):
+            reasons = read_frame(artifact.path / "skipped" / f"{shard}.parquet", ("reason",))
+            found.update(dict(reasons["reason"].value_counts(sort=False).rows()))
+    return found
+
+
+def _shard(result: dict[str, Any]) -> dict[str, Any]:
+    of_split: Counter[str] = Counter()
+    for cell in result["cells"]:
+        of_split[cell[2] or ""] += cell[6]
+    return {
+        "name": result["shard"],
+        "documents": of_split.total(),
+        TRAIN: of_split[TRAIN],
+        HELD_OUT: of_split[HELD_OUT],
+    }
+
+
+def _check_sums(manifest: dict[str, Any]) -> None:
+    """Whatever way the documents are counted, the sum is the same."""
+    for plural in ("decisions", "sources", "licences", "releases"):
+        for key in _SUMS:
+            assert sum(entry[key] for entry in manifest[plural].values()) == manifest[key], plural
+    count = {
+        plural: sum(entry["documents"] for entry in manifest[plural].values())
+        for plural in ("reasons", "splits")
+    }
+    kept = manifest["decisions"].get(KEEP, {"documents": 0})["documents"]
+    assert count["splits"] == kept, "splits"
+    assert count["reasons"] == manifest["documents"] - kept, "reasons"
+    assert sum(manifest["languages"].values()) == manifest["documents"], "languages"
+    assert sum(shard["documents"] for shard in manifest["shards"]) == manifest["documents"], (
+        "shards"
+    )
+
+
+def _check_kept(manifest: dict[str, Any], rules: Policy) -> None:
+    kept = {name: entry["documents"] for name, entry in manifest["splits"].items()}
+    missing = [name for name in (TRAIN, HELD_OUT) if not kept.get(name)]
+    if not missing:
+        return
+    reasons = sorted(
+        ((entry["documents"], name) for name, entry in manifest["reasons"].items()), reverse=True
+    )
+    counts = ", ".join(f"{count:,} {name}" for count, name in reasons) or "none"
+    many = f"of {manifest['documents']:,} documents {sum(kept.values()):,} are kept"
+    many += f"; not kept: {counts}"
+    if kept:
+        fix = f"{many}; {'raise' if missing == [HELD_OUT] else 'lower'} held_out"
+        fix += f" (now {number(rules.held_out)}), choose another seed, or add documents"
+    else:
+        fix = f"{many}; {_way_out(reasons[0][1], rules)}"
+    raise DataError(f"no document is left for {' and '.join(missing)}", fix=fix)
+
+
+def _way_out(reason: str, rules: Policy) -> str:
+    limits = {limit.signal: limit for limit in rules.limits}
+    if reason in limits:
+        limit = limits[reason]
+        return (
+            f"loosen thresholds.{reason} in the corpus step"
+            f" (now minimum {limit.minimum}, maximum {limit.maximum}, from {limit.origin})"
+        )
+    return {
+        "language": f"is the language of the recipe right ({rules.language})? or lower"
+        f" minimum_language_confidence (now {number(rules.minimum_language_confidence)})",
+        "empty": "try main_content = false in the documents step, or another text_field",
+    }.get(reason, "add other documents")
+
+
+def _examples(
+    results: Sequence[dict[str, Any]], out: Path
+) -> dict[str, list[tuple[str, str, str]]]:
+    """Of each reason the first few documents: id, detail, how the text begins."""
+    chosen: dict[str, list[tuple[str, str, str]]] = {}
+    for result in results:
+        for reason, detail, doc_id, row in result["examples"]:
+            found = chosen.setdefault(reason, [])
+            if len(found) < _EXAMPLES:
+                path = out / "documents" / f"{result['shard']}.parquet"
+                text = row_at(path, row, ("text",))["text"]
+                found.append((doc_id, detail or "", text[:_EXAMPLE_CHARACTERS]))
+    return dict(sorted(chosen.items()))

@@ -1,0 +1,153 @@
+"""Why a document was kept or not: every rule with the value that it saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mowa.corpus._language import iso_639_3
+from mowa.corpus._read import find_document, manifest_of, row_at
+from mowa.corpus._rules import Policy
+from mowa.corpus._schema import SIGNALS
+
+_EXCERPT_CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule, what it saw, the bounds it has, and whether the document passed it."""
+
+    name: str
+    value: str | float | None
+    minimum: float | None
+    maximum: float | None
+    passed: bool
+    origin: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is known of one document.
+
+    Attributes:
+        doc_id: Its whole id.
+        shard: The shard it lies in, and
+        row: its row there, from 0.
+        provenance: Where it comes from: `source`, `licence`, `legal_basis`, `agreement`,
+            `release`, `url`, `host`, `title`, `author`, `date`, `language` (as declared),
+            `collected_at`, `locator`, `content_hash`.
+        decision: ``keep``, ``reject``, ``duplicate`` or ``quarantine``.
+        reason: The first rule that it failed; None where it is kept.
+        detail: What the rule saw.
+        split: ``train`` or ``held_out``; None where it is not kept.
+        rules: Every rule in force, in order, those after the reason too.
+        duplicate_of: The id of the earlier document with the same text, and
+        duplicate_locator: where that one lies.
+        excerpt: The first 300 characters of its text.
+    """
+
+    doc_id: str
+    shard: str
+    row: int
+    provenance: dict[str, str | None]
+    decision: str
+    reason: str | None
+    detail: str | None
+    split: str | None
+    rules: tuple[Rule, ...]
+    duplicate_of: str | None
+    duplicate_locator: str | None
+    excerpt: str
+
+
+_PROVENANCE = (
+    "source",
+    "licence",
+    "legal_basis",
+    "agreement",
+    "release",
+    "url",
+    "host",
+    "title",
+    "author",
+    "date",
+    "language",
+    "collected_at",
+    "locator",
+    "content_hash",
+)
+
+
+def why(corpus: Path, doc_id: str) -> Explanation:
+    """Explain the decision about one document.
+
+    Args:
+        corpus: The folder of the corpus.
+        doc_id: The document's id, or at least six of its first digits.
+
+    Raises:
+        UsageError: Where no document, or more than one, has an id that begins so.
+    """
+    document = find_document(corpus, doc_id)
+    shard, row = document["shard"], document["row"]
+    signals: dict[str, Any] = {}
+    for name in SIGNALS:
+        signals |= row_at(corpus / "signals" / name / f"{shard}.parquet", row)
+    decided = row_at(corpus / "decisions" / f"{shard}.parquet", row)
+    first = signals["duplicate_of"]
+    return Explanation(
+        doc_id=document["doc_id"],
+        shard=shard,
+        row=row,
+        provenance={name: document[name] for name in _PROVENANCE},
+        decision=decided["decision"],
+        reason=decided["reason"],
+        detail=decided["detail"],
+        split=decided["split"],
+        rules=_rules(Policy.from_json(_policy(corpus)), document["language"], signals),
+        duplicate_of=first,
+        duplicate_locator=find_document(corpus, first)["locator"] if first else None,
+        excerpt=document["text"][:_EXCERPT_CHARACTERS],
+    )
+
+
+def _policy(corpus: Path) -> dict[str, Any]:
+    manifest = manifest_of(corpus)
+    return {
+        name: manifest[name]
+        for name in (*Policy.__dataclass_fields__, "thresholds")
+        if name != "limits"
+    }
+
+
+def _rules(policy: Policy, declared: str | None, signals: dict[str, Any]) -> tuple[Rule, ...]:
+    language = signals["language"]
+    spoken = (iso_639_3(declared), language)
+    protected = next((code for code in spoken if code in policy.protected), None)
+    rules = [
+        Rule("empty", signals["characters"], 1, None, signals["characters"] > 0, "always"),
+        Rule(
+            "exact-duplicate",
+            signals["duplicate_of"],
+            None,
+            None,
+            signals["duplicate_of"] is None,
+            "always",
+        ),
+        Rule("protected-variety", protected, None, None, protected is None, "the language pack"),
+    ]
+    if policy.judges_language:
+        sure = policy.minimum_language_confidence
+        confidence = signals["confidence"]
+        passed = language == policy.language and confidence >= sure
+        value = f"{language} {round(confidence, 4)}"
+        rules.append(Rule("language", value, sure, None, passed, "the recipe"))
+    for limit in policy.limits:
+        value = signals[limit.signal]
+        low = limit.minimum is None or value >= limit.minimum
+        high = limit.maximum is None or value <= limit.maximum
+        rules.append(
+            Rule(limit.signal, value, limit.minimum, limit.maximum, low and high, limit.origin)
+        )
+    return tuple(rules)

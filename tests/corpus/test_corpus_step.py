@@ -1,0 +1,295 @@
+"""The steps `signals` and `corpus`: decisions in a fixed order, counts that add up."""
+
+import json
+import re
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from pydantic import ValidationError
+
+from mowa.corpus import Bounds, CorpusConfig, kept_documents, shard_names
+from mowa.corpus._rules import Policy, is_held_out, number, policy
+from mowa.errors import DataError, UsageError
+from mowa.languages import Threshold
+
+POLISH = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wierzba numer {}."
+ENGLISH = "There is an old house by the river, and the fisherman who lives in it is named {}."
+SILESIAN = "Ślōnsko gŏdka je gŏdkōm, kerōm gŏdajōm ludzie na Ślōnsku, a to je zdanie numer {}."
+
+
+@pytest.fixture
+def mixed(world):
+    """Forty Polish texts and one of every kind that is not kept."""
+    rows = [{"id": f"pl{n}", "text": POLISH.format(n)} for n in range(40)]
+    rows += [
+        {"id": "empty", "text": " \u200b "},
+        {"id": "again", "text": POLISH.format(7).upper().replace(" ", "\n")},
+        {"id": "english", "text": ENGLISH.format("John"), "language": "pl"},
+        {"id": "silesian", "text": SILESIAN.format(1), "language": "szl"},
+        {"id": "kashubian", "text": POLISH.format("x"), "language": "csb"},
+        {"id": "short", "text": "Rzeka płynie przez las."},
+        {"id": "refrain", "text": "Hej, hej, ułani, malowane dzieci!\n" * 4},
+        {"id": "empty too", "text": ""},
+    ]
+    world.jsonl("teksty/a.jsonl", rows)
+    return world
+
+
+def table_of(corpus):
+    frames = []
+    for shard in shard_names(corpus.path):
+        documents = pl.read_parquet(corpus.path / "documents" / f"{shard}.parquet")
+        decided = pl.read_parquet(corpus.path / "decisions" / f"{shard}.parquet")
+        assert documents["doc_id"].equals(decided["doc_id"])
+        frames.append(documents.hstack(decided.drop("doc_id")))
+    return pl.concat(frames)
+
+
+def test_every_kind_of_document_gets_its_decision_reason_and_detail(mixed):
+    table = table_of(mixed.whole([mixed.inventory()], held_out=0.3)).tail(8)
+    first = table_of(mixed.whole([mixed.inventory()], held_out=0.3))["doc_id"][7]
+    found = table.select("decision", "reason", "detail").rows()
+    assert found[0] == ("reject", "empty", None)
+    assert found[1] == ("duplicate", "exact-duplicate", f"of {first}")
+    assert found[2][:2] == ("reject", "language")
+    assert re.fullmatch(r"eng 0\.\d+|eng 1\.0", found[2][2])
+    assert found[3] == ("quarantine", "protected-variety", "declared szl")
+    assert found[4] == ("quarantine", "protected-variety", "declared csb")
+    assert found[5] == ("reject", "characters", "characters 23 < 40")
+    assert found[6] == ("reject", "duplicate_line_share", "duplicate_line_share 0.75 > 0.5")
+    assert found[7] == ("reject", "empty", None)
+    assert table["split"].to_list() == [None] * 8
+
+
+def test_the_manifest_counts_every_document_once_in_every_way(mixed):
+    mixed.warc("siec/a.warc.gz", [("p1", "https://a.pl/", f"<p>{ENGLISH} {POLISH}".encode())])
+    inventories = [
+        mixed.inventory(),
+        mixed.inventory("siec", "siec", name="siec", release="research"),
+    ]
+    corpus = mixed.whole(inventories, held_out=0.3)
+    manifest = json.loads((corpus.path / "manifest.json").read_text("utf-8"))
+    assert manifest["records"] == 50
+    assert manifest["skipped"] == {"not-a-response": 1}
+    assert manifest["documents"] == 49
+    table = table_of(corpus)
+    for column, plural in (
+        ("decision", "decisions"),
+        ("reason", "reasons"),
+        ("split", "splits"),
+        ("source", "sources"),
+        ("licence", "licences"),
+        ("release", "releases"),
+    ):
+        counted = dict(table[column].drop_nulls().value_counts().rows())
+        assert {name: entry["documents"] for name, entry in manifest[plural].items()} == counted
+    of_source = manifest["sources"]["klasyka"]
+    assert of_source["documents"] == sum(
+        of_source[verdict] for verdict in ("keep", "reject", "duplicate", "quarantine")
+    )
+    assert [shard["name"] for shard in manifest["shards"]] == ["siec-00000-000", "teksty-00000-000"]
+    assert corpus.metrics["decisions"] == manifest["decisions"]
+    assert manifest["thresholds"]["characters"]["minimum"] == 40
+
+
+def test_kept_documents_come_in_order_by_split(mixed):
+    corpus = mixed.whole([mixed.inventory()], held_out=0.3)
+    [shard] = shard_names(corpus.path)
+    train = kept_documents(corpus.path, shard, "train")
+    held_out = kept_documents(corpus.path, shard, "held_out", ("doc_id", "source", "text"))
+    assert train.columns == ["doc_id", "text"]
+    assert train.height + held_out.height == 40
+    assert held_out.columns == ["doc_id", "source", "text"]
+    table = table_of(corpus)
+    assert train["doc_id"].to_list() == table.filter(split="train")["doc_id"].to_list()
+
+
+def test_documents_and_signals_are_linked_not_copied(mixed):
+    documents = mixed.documents([mixed.inventory()])
+    corpus = mixed.corpus([documents], mixed.signals([documents]), held_out=0.3)
+    name = "documents/teksty-00000-000.parquet"
+    assert (corpus.path / name).samefile(documents.path / name)
+    assert len(list((corpus.path / "signals").rglob("*.parquet"))) == 3
+
+
+def test_the_report_shows_reasons_and_escapes_examples(world):
+    rows = [{"text": POLISH.format(n)} for n in range(40)] + [
+        {"text": "<script>Nad rzeką stoi dom."}
+    ]
+    world.jsonl("teksty/a.jsonl", rows)
+    corpus = world.whole([world.inventory()], held_out=0.3)
+    page = (corpus.path / "report.html").read_text("utf-8")
+    assert "Not kept: characters" in page
+    assert "&lt;script&gt;Nad rzeką stoi dom." in page
+    assert "<script" not in page
+
+
+def test_a_language_that_is_not_sure_enough_says_how_sure_it_was(mixed):
+    with pytest.raises(DataError, match="no document is left") as caught:
+        mixed.whole([mixed.inventory()], minimum_language_confidence=1.0, held_out=0.3)
+    assert "minimum_language_confidence (now 1)" in str(caught.value)
+
+
+def test_thresholds_of_the_recipe_stand_in_the_place_of_the_packs(mixed):
+    inventory = mixed.inventory()
+    loose = mixed.whole(
+        [inventory], held_out=0.3, thresholds={"characters": Bounds(), "words": Bounds(minimum=4)}
+    )
+    assert table_of(loose)["decision"].to_list()[-3] == "keep"
+    manifest = json.loads((loose.path / "manifest.json").read_text("utf-8"))
+    assert list(manifest["thresholds"]) == ["duplicate_line_share", "words"]
+    assert manifest["thresholds"]["words"]["origin"] == "the recipe"
+    with pytest.raises(DataError, match="train and held_out") as caught:
+        mixed.whole([inventory], "strict", thresholds={"words": Bounds(minimum=1000)})
+    assert "loosen thresholds.words" in str(caught.value)
+
+
+def test_a_threshold_for_no_signal_names_the_nearest(mixed):
+    with pytest.raises(UsageError, match="'charcters'") as caught:
+        mixed.whole([mixed.inventory()], thresholds={"charcters": Bounds(minimum=1)})
+    assert "did you mean 'characters'?" in str(caught.value)
+    with pytest.raises(UsageError) as caught:
+        policy(CorpusConfig(thresholds={"zzz": Bounds()}), mixed.pack)
+    assert "choose one of: characters" in str(caught.value)
+
+
+def test_bounds_in_the_wrong_order_are_refused():
+    with pytest.raises(ValidationError, match="above maximum"):
+        Bounds(minimum=2.0, maximum=1.0)
+
+
+def test_the_order_of_keys_in_a_recipe_changes_nothing(mixed):
+    words, lines = {"words": Bounds(minimum=3)}, {"lines": Bounds(maximum=9)}
+    configs = [CorpusConfig(thresholds=given) for given in (words | lines, lines | words)]
+    assert policy(configs[0], mixed.pack) == policy(configs[1], mixed.pack)
+
+
+def test_a_policy_reads_back_what_it_wrote(mixed):
+    rules = policy(CorpusConfig(seed=7), mixed.pack)
+    assert Policy.from_json(json.loads(json.dumps(rules.to_json()))) == rules
+
+
+def test_a_language_unknown_to_the_identifier_is_not_judged(world):
+    world.pack = world.pack.model_copy(update={"code": "szl", "protected": ("csb", "szl")})
+    world.jsonl("teksty/a.jsonl", [{"text": SILESIAN.format(n)} for n in range(30)])
+    corpus = world.whole([world.inventory(language="szl")], held_out=0.3)
+    assert set(table_of(corpus)["decision"]) == {"keep"}
+
+
+def test_the_held_out_share_is_kept_and_follows_the_text(mixed):
+    rules = policy(CorpusConfig(held_out=0.05), mixed.pack)
+    sides = [is_held_out(f"{n:032x}", rules) for n in range(20_000)]
+    assert 0.045 < sum(sides) / len(sides) < 0.055
+    other = policy(CorpusConfig(held_out=0.05, seed=1), mixed.pack)
+    assert sides != [is_held_out(f"{n:032x}", other) for n in range(20_000)]
+
+
+def test_nothing_held_out_says_what_to_turn(world):
+    world.jsonl("teksty/a.jsonl", [{"text": POLISH.format(n)} for n in range(3)])
+    with pytest.raises(DataError, match="left for held_out") as caught:
+        world.whole([world.inventory()], held_out=0.0001)
+    assert "raise held_out (now 0.0001)" in str(caught.value)
+    with pytest.raises(DataError, match="left for train") as caught:
+        world.whole([world.inventory()], "other", held_out=0.9999)
+    assert "lower held_out" in str(caught.value)
+
+
+def test_only_empty_texts_say_where_to_look(world):
+    world.jsonl("teksty/a.jsonl", [{"text": ""}, {"text": " "}])
+    with pytest.raises(DataError, match="no document is left") as caught:
+        world.whole([world.inventory()])
+    assert "text_field" in str(caught.value)
+
+
+def test_two_records_with_one_id_are_refused_with_both_places(world):
+    world.jsonl("a/a.jsonl", [{"id": "7", "text": POLISH.format(1)}])
+    world.jsonl("b/b.jsonl", [{"id": "7", "text": POLISH.format(2)}])
+    inventories = [world.inventory("a", "a"), world.inventory("b", "b")]
+    with pytest.raises(DataError, match="same key") as caught:
+        world.whole(inventories)
+    assert "a.jsonl#line=1" in str(caught.value)
+    assert "b.jsonl#line=1" in str(caught.value)
+
+
+def test_signals_of_other_documents_are_refused(world):
+    world.jsonl("a/a.jsonl", [{"text": POLISH.format(1)}])
+    world.jsonl("b/b.jsonl", [{"text": POLISH.format(2)}])
+    first = world.documents([world.inventory("a", "a")], step="pierwsze")
+    second = world.documents([world.inventory("b", "b", name="b")], step="drugie")
+    signals = world.signals([first])
+    with pytest.raises(DataError, match="other shards"):
+        world.corpus([first, second], signals)
+    world.jsonl("a/a.jsonl", [{"text": POLISH.format(n)} for n in range(2)])
+    longer = world.documents([world.inventory("a", "a")], step="trzecie")
+    with pytest.raises(DataError, match="1 rows, the documents 2"):
+        world.corpus([longer], signals)
+
+
+def test_shards_of_one_name_in_two_inputs_are_refused(world):
+    world.jsonl("a/a.jsonl", [{"text": POLISH.format(1)}])
+    documents = world.documents([world.inventory("a", "a")])
+    with pytest.raises(DataError, match="both have a shard"):
+        world.signals([documents, replace(documents, name="proba/inne")])
+    with pytest.raises(UsageError, match="no documents"):
+        world.signals([])
+
+
+def test_a_damaged_shard_is_named(world):
+    world.jsonl("a/a.jsonl", [{"text": POLISH.format(1)}])
+    documents = world.documents([world.inventory("a", "a")])
+    signals = world.signals([documents])
+    path = documents.path / "documents" / "a-00000-000.parquet"
+    path.write_bytes(path.read_bytes()[:-9])
+    for step in (
+        lambda: world.signals([documents], "s2"),
+        lambda: world.corpus([documents], signals),
+    ):
+        with pytest.raises(DataError, match="not a readable Parquet file"):
+            step()
+
+
+def test_damaged_signals_are_named(world):
+    world.jsonl("a/a.jsonl", [{"text": POLISH.format(1)}])
+    documents = world.documents([world.inventory("a", "a")])
+    signals = world.signals([documents])
+    path = signals.path / "signals" / "counts@1" / "a-00000-000.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="not a readable Parquet file") as caught:
+        world.corpus([documents], signals)
+    assert "counts@1" in str(caught.value)
+
+
+def test_duplicates_are_of_the_first_over_shards_and_inputs(world):
+    text = POLISH.format(1)
+    world.jsonl("b/b.jsonl", [{"id": "1", "text": "  " + text}, {"id": "2", "text": ""}])
+    world.jsonl("a/a.jsonl", [{"id": "3", "text": text.upper()}, {"id": "4", "text": ""}])
+    first = world.documents([world.inventory("b", "b")], step="pierwsze")
+    second = world.documents([world.inventory("a", "a")], step="drugie")
+    signals = world.signals([first, second])
+    folder = signals.path / "signals" / "duplicates@1"
+    original, later = (pl.read_parquet(folder / f"{name}-00000-000.parquet") for name in "ba")
+    ids = pl.read_parquet(first.path / "documents" / "b-00000-000.parquet")["doc_id"]
+    assert original["duplicate_of"].to_list() == [None, None]
+    assert later["duplicate_of"].to_list() == [ids[0], None]
+    assert original["cluster"][0] == later["cluster"][0]
+    assert signals.metrics["duplicates"] == signals.metrics["clusters_of_duplicates"] == 1
+    assert not (signals.path / ".hashes").exists()
+
+
+def test_thresholds_of_a_pack_without_a_signal_are_found(mixed):
+    pack = mixed.pack.model_copy(update={"thresholds": {"word": Threshold(minimum=1, origin="x")}})
+    with pytest.raises(UsageError, match="'word'"):
+        policy(CorpusConfig(), pack)
+
+
+def test_bounds_are_written_as_people_write_them():
+    assert (number(200.0), number(0.05), number(1_000_000.0)) == ("200", "0.05", "1000000")
+
+
+def test_what_is_no_corpus_says_so(tmp_path):
+    with pytest.raises(DataError, match="there is no corpus here"):
+        shard_names(tmp_path)
+    (tmp_path / "manifest.json").write_text("{", "utf-8")
+    with pytest.raises(DataError, match="manifest is damaged"):
+        shard_names(tmp_path)
