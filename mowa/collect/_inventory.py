@@ -1,0 +1,237 @@
+"""The inventory of a source: which files it has now, how large they are, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mowa.collect._config import InventoryConfig
+from mowa.collect._walk import files_under, unreadable
+from mowa.errors import UsageError
+from mowa.execution import Context, PlainProgress, Progress
+from mowa.report import Bars, Block, Figures, Page, Section, Table
+from mowa.rights import Source, load_source
+from mowa.workspace import Artifact, Inputs, Metrics, canonical, digest, write_text
+
+# A file may change twice within one tick of a file system's clock and keep its size and time; so
+# the hash of a file is kept only when the file was at least this old (git: "racily clean").
+_SETTLED_NS = 2_000_000_000
+
+_COMPRESSED = ([".gz"], [".zst"], [".bz2"], [".xz"])
+_SHOWN = 20  # rows of a table in the report
+
+
+def observe(config: InventoryConfig, context: Context, cache: Path | None) -> dict[str, Any]:
+    """What the outer world adds to the fingerprint: the source's record and the files' digest.
+
+    Args:
+        config: Which source, and where its files are.
+        context: The folders of the register and of the data.
+        cache: A JSON file that remembers hashes by path, size and time of change; or None.
+
+    Returns:
+        ``{"source": {...}, "files": digest, "count": files, "bytes": their sum}``.
+    """
+    source, files = _look(config, context, cache)
+    listing = canonical([[file["path"], file["bytes"], file["blake2b"]] for file in files])
+    return {
+        "source": source.model_dump(mode="json"),
+        "files": hashlib.blake2b(listing.encode(), digest_size=32).hexdigest(),
+        "count": len(files),
+        "bytes": sum(file["bytes"] for file in files),
+    }
+
+
+def run(config: InventoryConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
+    """Write `inventory.json` and its report."""
+    assert not inputs.artifacts
+    source, files = _look(config, context, context.cache)
+    record = {"source": source.model_dump(mode="json"), "files": files}
+    write_text(out / "inventory.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    _report(source, files).write(out / "report.html")
+    return {
+        "files": len(files),
+        "bytes": sum(file["bytes"] for file in files),
+        "bytes_by_type": {key: size for key, (_, size) in sorted(_by_type(files).items())},
+        "licence": source.licence,
+        "release": source.release,
+    }
+
+
+def root_of(inventory: Artifact, context: Context) -> Path:
+    """The folder under which the files of an inventory lie now."""
+    return _root(str(inventory.runtime["path"]), context.data, inventory.id)
+
+
+def scan(
+    root: Path,
+    include: Sequence[str],
+    exclude: Sequence[str] = (),
+    cache: Path | None = None,
+    *,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Path (relative, with slashes), bytes and BLAKE2b-256 of every file that the globs take.
+
+    Sorted by path; hidden files and folders are left out. A file is read only where `cache` does
+    not hold its hash for the same size and time of change; `cache` is written anew.
+
+    Raises:
+        UsageError: For a glob that leaves `root`.
+        DataError: Where a file or folder may not be read, or a link leads out of `root`.
+    """
+    now = time.time_ns()
+    known = _read_cache(cache, root)
+    files = list(files_under(root, include, exclude))
+    marks = {
+        relative: known[relative][2]
+        for relative, status in files
+        if known.get(relative, ())[:2] == [status.st_size, status.st_mtime_ns]
+    }
+    with (progress or PlainProgress()).task(
+        f"hashing {root.name}", total=len(files), done=len(marks)
+    ) as advance:
+        for relative, _ in files:
+            if relative not in marks:
+                marks[relative] = _hash(root / relative)
+                advance(1)
+    if cache is not None:
+        kept = {
+            relative: [status.st_size, status.st_mtime_ns, marks[relative]]
+            for relative, status in files
+            if now - status.st_mtime_ns > _SETTLED_NS
+        }
+        if kept != known:
+            write_text(cache, json.dumps({"root": str(root.resolve()), "files": kept}) + "\n")
+    return [
+        {"path": relative, "bytes": status.st_size, "blake2b": marks[relative]}
+        for relative, status in files
+    ]
+
+
+def _hash(path: Path) -> str:
+    try:
+        return digest(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _look(
+    config: InventoryConfig, context: Context, cache: Path | None
+) -> tuple[Source, list[dict[str, Any]]]:
+    source = load_source(context.sources, config.source)
+    root = _root(config.path, context.data, f"source {config.source}")
+    files = scan(root, config.include, config.exclude, cache, progress=context.progress)
+    if not files:
+        but = f" but {' '.join(config.exclude)}" if config.exclude else ""
+        raise UsageError(
+            f"no file of the source {config.source} matches {' '.join(config.include)}{but}",
+            where=str(root),
+            fix="look at path, include and exclude of this step, or name another folder with"
+            " `--set data=FOLDER`",
+        )
+    return source, files
+
+
+def _root(path: str, data: Path, where: str) -> Path:
+    relative = Path(path)
+    if ".." in relative.parts:
+        raise UsageError(
+            f"the path {path!r} leads out of the data folder",
+            where=where,
+            fix="name the data folder with `--set data=FOLDER`, or write an absolute path",
+        )
+    root = data / relative
+    try:
+        is_folder, is_there = root.is_dir(), root.exists()
+    except OSError as error:
+        raise unreadable(root, error) from error
+    if is_folder:
+        return root
+    if is_there:
+        raise UsageError(
+            "path is a file, not a folder",
+            where=f"{where}: {root}",
+            fix=f'write its folder in path, and include = ["{root.name}"]',
+        )
+    raise UsageError(
+        "there is no such folder",
+        where=f"{where}: {root}",
+        fix="put the source's files there, or say where they are: `--set data=FOLDER`",
+    )
+
+
+def _read_cache(cache: Path | None, root: Path) -> dict[str, list[Any]]:
+    """Size, time and hash by path; a cache that is absent, damaged or of another root is empty."""
+    if cache is None:
+        return {}
+    try:
+        record = json.loads(cache.read_text("utf-8"))
+        if record["root"] != str(root.resolve()):
+            return {}
+        files = record["files"].items()
+        return {
+            path: [size, mtime, mark]
+            for path, (size, mtime, mark) in files
+            if isinstance(mark, str) and len(mark) == 64
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _by_type(files: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    """Files and bytes by the end of their names, compression included."""
+
+    def end(path: str) -> str:
+        suffixes = Path(path).suffixes
+        return "".join(suffixes[-2:] if suffixes[-1:] in _COMPRESSED else suffixes[-1:]) or "(none)"
+
+    return _grouped(files, end)
+
+
+def _by_folder(files: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    """Files and bytes by the first folder of their paths."""
+    return _grouped(files, lambda path: path.rpartition("/")[0].partition("/")[0] or "(top)")
+
+
+def _grouped(files: list[dict[str, Any]], key: Callable[[str], str]) -> dict[str, tuple[int, int]]:
+    counts: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for file in files:
+        name = key(file["path"])
+        counts[name] += 1
+        sizes[name] += file["bytes"]
+    order = sorted(sizes, key=lambda name: (-sizes[name], name))
+    return {name: (counts[name], sizes[name]) for name in order}
+
+
+def _report(source: Source, files: list[dict[str, Any]]) -> Page:
+    total = sum(file["bytes"] for file in files)
+    facts = [[key, value] for key, value in source.model_dump().items() if value]
+    figures = [
+        ("files", f"{len(files):,}"),
+        ("megabytes", f"{total / 1e6:,.2f}"),
+        ("licence", source.licence),
+        ("release", source.release),
+    ]
+    sections = [
+        Section("At a glance", [Figures(figures)]),
+        Section("The source", [Table(["key", "value"], facts)]),
+    ]
+    for heading, groups in (("By type", _by_type(files)), ("By folder", _by_folder(files))):
+        shown = list(groups.items())[:_SHOWN]
+        bars = Bars(heading, [(name, size / 1e6) for name, (_, size) in shown], "MB")
+        rows = [[name, count, size] for name, (count, size) in shown]
+        rest = len(groups) - len(shown)
+        note = f"and {rest:,} more" if rest else ""
+        blocks: list[Block] = [bars, Table([heading.lower(), "files", "bytes"], rows)]
+        sections.append(Section(heading, blocks, note))
+    largest = sorted(files, key=lambda file: (-file["bytes"], file["path"]))[:_SHOWN]
+    rows = [[file["path"], file["bytes"]] for file in largest]
+    sections.append(Section("Largest files", [Table(["path", "bytes"], rows)]))
+    return Page(source.title, "the files of this source, as they were found", sections)

@@ -1,0 +1,86 @@
+"""What a reader yields: a record that may become a document, or the reason why one cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mowa.collect._config import ReaderOptions
+from mowa.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record that may become a document.
+
+    Attributes:
+        key: The record's own key within its source, the same however the file is compressed:
+            WARC-Record-ID, the record's id, or the file's path, with ``#line`` where it holds many.
+        locator: Where it lies: ``web/a.warc.gz#offset=1234&record=<urn:uuid:…>``,
+            ``n.jsonl.zst#line=12``, ``a.txt``, ``data.json#paragraph=3/1``.
+        text: Its text; None for HTML.
+        html: The page as it was served, HTTP transfer and content encodings undone.
+        encoding: The charset that the HTTP header claims.
+    """
+
+    key: str
+    locator: str
+    text: str | None
+    html: bytes | None = None
+    encoding: str | None = None
+    url: str | None = None
+    title: str | None = None
+    author: str | None = None
+    date: str | None = None
+    language: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """One record that cannot become a document; `reason` is a short word in kebab-case."""
+
+    locator: str
+    reason: str
+    detail: str = ""
+
+
+_WHAT = {
+    "corrupt-gzip": "the gzip data are damaged",
+    "corrupt-zstd": "the zstd data are damaged",
+    "empty-warc": "the file holds no record",
+    "invalid-id": "the record's id is neither text nor a number",
+    "invalid-json": "this is not valid JSON",
+    "invalid-utf-8": "the text is not valid UTF-8",
+    "invalid-warc-record": "this is not a valid WARC record",
+    "no-text-field": "the record has no text",
+    "record-too-large": "the record is larger than max_record_bytes",
+    "truncated-gzip": "the gzip data end too early",
+    "truncated-warc": "the file ends in the middle of a record",
+    "truncated-zstd": "the zstd data end too early",
+}
+
+_FIX = {
+    "invalid-utf-8": "convert the file (`iconv -f WINDOWS-1250 -t UTF-8`)",
+    "no-text-field": "name the right field in reader.text_field",
+    "record-too-large": "raise reader.max_record_bytes",
+    "truncated-gzip": "fetch the file again",
+    "truncated-warc": "fetch the file again",
+    "truncated-zstd": "fetch the file again",
+}
+
+
+def broken(locator: str, reason: str, detail: str, options: ReaderOptions) -> Skipped:
+    """What to do with broken input: the `Skipped` that counts it, or a refusal.
+
+    Raises:
+        DataError: Under ``bad_input = "refuse"``.
+    """
+    if options.bad_input == "skip":
+        return Skipped(locator, reason, detail)
+    first = _FIX.get(reason, "repair the file")
+    raise DataError(
+        f"{_WHAT[reason]} ({detail})" if detail else _WHAT[reason],
+        where=locator,
+        fix=f"{first}, or leave such records out and count them:"
+        ' `--set steps.<documents step>.reader.bad_input="skip"`',
+    )
