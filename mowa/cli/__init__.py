@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import traceback
@@ -29,6 +28,8 @@ app = typer.Typer(
     "`mowa quickstart` walks it in a few minutes; `mowa init` begins a project of your own.",
 )
 
+_INTERRUPTED = 130  # 128 + SIGINT: typer ends so when Ctrl-C is pressed
+
 _FIRST, _LOOK, _KEEP, _SPEAK = "First steps", "Looking", "Keeping", "Using a model"
 
 app.command(rich_help_panel=_FIRST)(_sample.quickstart)
@@ -51,7 +52,7 @@ def options(
 ) -> None:
     """Options that stand before a command."""
     if version:
-        print(f"mowa {__version__}")  # noqa: T201 - this is what was asked for
+        print(f"mowa {__version__}")
         raise typer.Exit
 
 
@@ -65,21 +66,26 @@ def main() -> None:
     except MowaError as error:
         _say(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _say("interrupted; what is finished is kept, run the same command to go on")
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output went away (`mowa show … | head`): not worth a word.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            _say("interrupted; what is finished is kept, run the same command to go on")
+        raise
+    except OSError as error:
+        explained = disk_error(error, Path(error.filename or Path.cwd()))
+        _say(str(explained) if isinstance(explained, MowaError) else _refused(error))
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last line of defence before a person
-        explained = disk_error(error, Path.cwd()) if isinstance(error, OSError) else error
-        _say(str(explained) if isinstance(explained, MowaError) else _unexpected(error))
+        _say(_unexpected(error))
         sys.exit(1)
 
 
 def _say(text: str) -> None:
     errors.print(f"mowa: {text}", markup=False, highlight=False)
+
+
+def _refused(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"
 
 
 def _unexpected(error: Exception) -> str:
@@ -92,4 +98,5 @@ def _unexpected(error: Exception) -> str:
         kept = f"the details are in {file.name}; please send them with a report"
     except OSError:
         kept = "the details could not be written"
-    return f"unexpected {type(error).__name__}: {error}\n  what to do: this is a defect of Mowa; {kept}"
+    what = f"unexpected {type(error).__name__}: {error}"
+    return f"{what}\n  what to do: this is a defect of Mowa; {kept}"

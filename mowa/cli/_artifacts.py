@@ -69,7 +69,7 @@ def show(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print artifact.json.")] = False,
 ) -> None:
-    """Show what an artifact is, what it was made from, what was measured, and where its report is."""
+    """Show what an artifact is, what it was made from, what was measured, where its report is."""
     item = _store(workspace, artifact).get(artifact)
     if as_json:
         console.file.write(item.to_json())

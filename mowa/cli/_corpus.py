@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,7 +23,9 @@ def corpus() -> None:
 
 @corpus_app.command()
 def why(
-    document: Annotated[str, typer.Argument(help="The document's id, or six or more first digits.")],
+    document: Annotated[
+        str, typer.Argument(help="The document's id, or its first digits (6 at least).")
+    ],
     corpus: Annotated[
         str | None, typer.Option(help="The corpus; every corpus of the workspace without it.")
     ] = None,

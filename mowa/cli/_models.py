@@ -21,6 +21,7 @@ def generate(
         str, typer.Argument(help="The beginning of the text; '-' reads standard input.")
     ],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    *,
     max_new_tokens: Annotated[
         int, typer.Option("--tokens", "-n", min=1, help="How many at most.")
     ] = 200,

@@ -75,7 +75,8 @@ def run(
 ) -> None:
     """Make all that RECIPE describes and that is not up to date.
 
-    A run that was interrupted or killed goes on where it was. What has not changed is not made again.
+    A run that was interrupted or killed goes on where it was. What has not changed is not made
+    again.
     """
     from mowa.execution import best_progress
     from mowa.recipe import Recipe

@@ -15,9 +15,9 @@ from mowa.workspace import Artifact, Workspace, lineage
 
 
 def quickstart(
-    folder: Annotated[Path, typer.Argument(help="The folder to work in; made where absent.")] = Path(
-        "quickstart"
-    ),
+    folder: Annotated[
+        Path, typer.Argument(help="The folder to work in; made where absent.")
+    ] = Path("quickstart"),
     workers: Annotated[int | None, typer.Option(min=1, help="Processes for corpus work.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change a key of the recipe.")
@@ -32,8 +32,10 @@ def quickstart(
 
     start = time.monotonic()
     install_sample(folder)
-    console.print(f"The sample lies in {folder / 'data' / 'sample'}; the recipe is"
-                  f" {folder / 'recipes' / 'quickstart.toml'}.")
+    console.print(
+        f"The sample lies in {folder / 'data' / 'sample'}; the recipe is"
+        f" {folder / 'recipes' / 'quickstart.toml'}."
+    )
     recipe = Recipe.load(folder / "recipes" / "quickstart.toml", settings or [])
     store = Workspace.open(folder / "workspace", create=True)
     results = run(recipe, store, workers=workers, progress=best_progress())

@@ -8,8 +8,8 @@ from mowa.recipe._trace import Hop, Trace, trace
 
 __all__ = [
     "STEPS",
-    "Planned",
     "Hop",
+    "Planned",
     "Recipe",
     "Step",
     "StepResult",

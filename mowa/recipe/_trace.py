@@ -73,13 +73,22 @@ def _facts(item: Artifact, row: dict[str, Any]) -> dict[str, Any] | None:
     if item.kind == "tokens":
         return _in_tokens(item, row)
     if item.kind == "corpus":
-        return {key: row[key] for key in ("shard", "row", "decision", "reason", "split")}
+        return _in_corpus(item, row)
     if item.kind == "documents":
         here = (item.path / "documents" / f"{row['shard']}.parquet").exists()
         return {"shard": row["shard"], "row": row["row"]} if here else None
     if item.kind == "inventory":
         return _in_inventory(item, row)
     return {} if item.kind in ("model", "scores", "tokenizer") else None
+
+
+def _in_corpus(item: Artifact, row: dict[str, Any]) -> dict[str, Any]:
+    import polars as pl
+
+    table = pl.scan_parquet(item.path / "decisions" / f"{row['shard']}.parquet")
+    decided = table.slice(row["row"], 1).collect().row(0, named=True)
+    keys = ("decision", "reason", "split")
+    return {"shard": row["shard"], "row": row["row"], **{key: decided[key] for key in keys}}
 
 
 def _in_tokens(item: Artifact, row: dict[str, Any]) -> dict[str, Any] | None:

@@ -45,7 +45,8 @@ def writing(path: Path) -> Iterator[Path]:
 def clear_partial_files(folder: Path) -> None:
     """Remove what a killed `writing` left anywhere under `folder`."""
     for path in folder.rglob(".*.partial"):
-        path.unlink(missing_ok=True)
+        if path.is_file():
+            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

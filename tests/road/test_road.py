@@ -167,7 +167,7 @@ def test_a_model_speaks_and_the_seed_decides_what(built, mowa, monkeypatch):
 
 
 def data_files(folder):
-    """Path and hash of every file of every artifact but the model's and the scores' (which hold times)."""
+    """Path and hash of every file of every artifact but model and scores, which hold times."""
     return {
         f"{artifact.id}/{file.path}": file.blake2b
         for artifact in Workspace.open(folder / "workspace").all()

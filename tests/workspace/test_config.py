@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from mowa.workspace import StepConfig, canonical, fingerprint, identity_of, runtime, runtime_of
 
@@ -17,14 +18,14 @@ class Inner(StepConfig):
 class Outer(StepConfig):
     name: str = "żuraw"
     inner: Inner = Inner()
-    shares: dict[str, float] = {}
+    shares: dict[str, float] = Field(default_factory=dict)
     folder: str = runtime("", "where")
 
 
 def test_runtime_fields_stay_out_of_the_identity_at_every_depth():
-    config = Outer(folder="/tmp/x", inner=Inner(size=4, threads=9), shares={"a": 0.5})
+    config = Outer(folder="/srv/x", inner=Inner(size=4, threads=9), shares={"a": 0.5})
     assert identity_of(config) == {"name": "żuraw", "inner": {"size": 4}, "shares": {"a": 0.5}}
-    assert runtime_of(config) == {"folder": "/tmp/x", "inner": {"threads": 9}}
+    assert runtime_of(config) == {"folder": "/srv/x", "inner": {"threads": 9}}
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,10 @@ def test_lineage_goes_up_and_down_and_says_what_is_gone(tmp_path):
     b = make(store, "r/b", mark="2" * 32, inputs=[InputRef("r/a", "dev", "1" * 32, "thing")])
     c = make(
         store, "r/c", mark="3" * 32,
-        inputs=[InputRef("r/b", "dev", "2" * 32, "thing"), InputRef("r/x", "dev", "9" * 32, "thing")],
+        inputs=[
+            InputRef("r/b", "dev", "2" * 32, "thing"),
+            InputRef("r/x", "dev", "9" * 32, "thing"),
+        ],
     )  # fmt: skip
     up = lineage(store, c)
     assert [node.reference.name for node in up.walk()] == ["r/c", "r/b", "r/x", "r/a"]
@@ -200,12 +203,14 @@ def test_a_waiting_maker_goes_on_when_the_lock_is_free(tmp_path):
 def test_a_write_that_fails_leaves_the_old_file_and_no_rest(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with (
-        pytest.raises(MowaError, match=r"the disk is full[\s\S]*mowa gc"),
-        writing(path) as partial,
-    ):
-        partial.write_text("new")
-        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fill():
+        with writing(path) as partial:
+            partial.write_text("new")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(MowaError, match=r"the disk is full[\s\S]*mowa gc"):
+        fill()
     assert path.read_text() == "old"
     assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
     other = OSError(errno.EIO, "io")
