@@ -79,7 +79,7 @@ def _show_documents(corpus: Artifact) -> None:
 def _show_figures(made: dict[str, Artifact]) -> None:
     scores, model = made["scores"].metrics, made["base"].metrics
     fertility = json.loads((made["tokenizer"].path / "fertility.json").read_text("utf-8"))
-    words = fertility["overall"]["tokens_per_word"]
+    words = fertility["held_out"]["tokens_per_word"]
     table = grid("figure", "value#", "", title="\n[bold]Figures on held-out documents[/bold]")
     table.add_row("tokens per word", f"{words:.2f}", "")
     for label, key in (

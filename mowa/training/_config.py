@@ -1,0 +1,121 @@
+"""The configuration of the step `pretrain`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mowa.model import ArchitectureConfig
+from mowa.workspace import StepConfig, runtime
+
+MUON_LEARNING_RATE = 0.02  # Keller Jordan's, for updates scaled by sqrt(max(1, rows / columns))
+
+
+class PretrainConfig(StepConfig):
+    """Train a new model from random weights on token shards.
+
+    A batch is `global_batch_size` tokens: that many divided by `sequence_length` blocks of the
+    packing plan. Weight decay applies to the matrices of the layers and to an output layer of its
+    own; not to norms and embeddings, nor to an output layer that is tied to them.
+    """
+
+    architecture: ArchitectureConfig = Field(..., description="shape of the model")
+    sequence_length: int = Field(..., description="tokens in a block of the packing plan", ge=2)
+    global_batch_size: int = Field(
+        ..., description="tokens an update; a multiple of sequence_length", ge=2
+    )
+    steps: int | None = Field(None, description="updates; give this or epochs", ge=1)
+    epochs: float | None = Field(
+        None, description="times that the tokens are read; give this or steps", gt=0
+    )
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw",
+        description="muon: Muon on the matrices of the layers, AdamW on everything else",
+    )
+    learning_rate: float = Field(..., description="peak learning rate of AdamW", gt=0)
+    muon_learning_rate: float | None = Field(
+        None,
+        description=f"peak learning rate of Muon; null: {MUON_LEARNING_RATE}; only with muon",
+        gt=0,
+    )
+    min_lr_ratio: float = Field(
+        0.1, description="where the cosine ends, as a share of the peak", ge=0, le=1
+    )
+    warmup_steps: int = Field(0, description="updates over which the learning rate rises", ge=0)
+    weight_decay: float = Field(
+        0.1, description="decoupled: each update takes learning rate x this off a weight", ge=0
+    )
+    betas: list[float] = Field(
+        [0.9, 0.95], description="AdamW's two averaging factors", min_length=2, max_length=2
+    )
+    eps: float = Field(1e-8, description="AdamW's epsilon", gt=0)
+    grad_clip: float | None = Field(
+        1.0, description="largest norm of the whole gradient; null: not clipped", gt=0
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto",
+        description="of the arithmetic (weights are float32 always); auto: bf16 where the hardware"
+        " is faster with it, else fp32; a run goes on in the precision that it began with",
+    )
+    seed: int = Field(0, description="of the weights, the order of the data and the samples", ge=0)
+    eval_documents: int | None = Field(
+        200, description="held-out documents measured, chosen by hash; null: all", ge=1
+    )
+    prompts: list[str] = Field(
+        [], description="beginnings that the finished model continues in the report"
+    )
+    prompt_tokens: int = Field(100, description="length of each continuation in tokens", ge=1)
+
+    device: Literal["auto", "cpu", "cuda"] = runtime("auto", "where to compute; auto: a GPU if any")
+    micro_batch_size: int | None = runtime(
+        None,
+        "blocks that go through the model at once; null: as many as make 1,024 tokens on a CPU,"
+        " 16,384 on a GPU, and twice that where it is compiled",
+        ge=1,
+    )
+    compile: bool = runtime(False, "compile the layers and the loss with torch.compile")  # noqa: FBT003
+    threads: int | None = runtime(None, "CPU threads; null: as torch chooses", ge=1)
+    checkpoint_every_seconds: float | None = runtime(
+        300.0, "seconds between checkpoints; null: not by time", gt=0
+    )
+    checkpoint_every_steps: int | None = runtime(
+        None, "updates between checkpoints; null: not by updates", ge=1
+    )
+    eval_every: int | None = runtime(
+        None, "updates between measurements on held-out documents; null: first and last only", ge=1
+    )
+    log_every: int = runtime(1, "updates between lines of metrics.jsonl", ge=1)
+    keep_optimizer: bool = runtime(
+        False,  # noqa: FBT003
+        "keep the last checkpoint, with the state of the optimizer, beside the finished model",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> PretrainConfig:
+        if (self.steps is None) == (self.epochs is None):
+            given = "neither is given" if self.steps is None else "both are given"
+            raise ValueError(f"give exactly one of steps and epochs: {given}")
+        if self.sequence_length > self.architecture.context:
+            raise ValueError(
+                f"sequence_length {self.sequence_length} is longer than architecture.context"
+                f" {self.architecture.context}"
+            )
+        if self.global_batch_size % self.sequence_length:
+            nearest = max(round(self.global_batch_size / self.sequence_length), 1)
+            raise ValueError(
+                f"global_batch_size {self.global_batch_size} is not a multiple of sequence_length"
+                f" {self.sequence_length}; nearest that is: {nearest * self.sequence_length}"
+            )
+        if self.steps is not None and self.warmup_steps >= self.steps:
+            raise ValueError(f"warmup_steps {self.warmup_steps} is not below steps {self.steps}")
+        if self.muon_learning_rate is not None and self.optimizer != "muon":
+            raise ValueError('muon_learning_rate is given, but optimizer is not "muon"')
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be at least 0 and below 1: {self.betas}")
+        return self
+
+    @property
+    def blocks_per_batch(self) -> int:
+        """Blocks of the packing plan in one update."""
+        return self.global_batch_size // self.sequence_length

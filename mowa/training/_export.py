@@ -1,0 +1,68 @@
+"""The finished model on disk, and what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from transformers.utils import logging
+
+from mowa.inference import TorchEngine
+from mowa.training._checkpoint import written_error
+from mowa.training._config import PretrainConfig
+from mowa.workspace import disk_error, link_or_copy, write_text
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
+_TEMPERATURE, _TOP_P = 0.8, 0.95
+
+
+def write_model(model: Any, tokenizer: Path, out: Path) -> None:
+    """Write `model` into `out` with ``save_pretrained``, and the tokenizer's files beside it."""
+    model.config.use_cache = True
+    showed_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        model.save_pretrained(out)
+    except OSError as error:
+        raise disk_error(error, out) from error
+    except SafetensorError as error:
+        raise written_error(error, out) from error
+    finally:
+        if showed_bars:
+            logging.enable_progress_bar()
+    for name in _TOKENIZER_FILES:
+        if (tokenizer / name).exists():
+            link_or_copy(tokenizer / name, out / name)
+
+
+def continue_prompts(config: PretrainConfig, out: Path) -> list[dict[str, Any]]:
+    """Continue each of the prompts with the model in `out`, and write samples.json."""
+    samples: list[dict[str, Any]] = []
+    if config.prompts:
+        engine = TorchEngine.load(out, device=config.device)
+        for prompt in config.prompts:
+            continuation = engine.generate(
+                prompt,
+                max_new_tokens=config.prompt_tokens,
+                temperature=_TEMPERATURE,
+                top_p=_TOP_P,
+                seed=config.seed,
+            )
+            samples.append(
+                {
+                    "prompt": prompt,
+                    "continuation": continuation,
+                    "temperature": _TEMPERATURE,
+                    "top_p": _TOP_P,
+                    "seed": config.seed,
+                }
+            )
+    write_text(out / "samples.json", json.dumps(samples, ensure_ascii=False, indent=1) + "\n")
+    return samples

@@ -1,0 +1,213 @@
+import numpy as np
+import pytest
+import torch
+from tiny_training import make_world, tiny_config
+
+from mowa.model import TokenizerFacts, build
+from mowa.training import TokenSplit
+from mowa.training import _forward as forward_module
+from mowa.training._forward import Forward, Rows, stack
+from mowa.training._plan import IGNORED, Block, PackingPlan
+
+FACTS = TokenizerFacts(300, 0, 1, 2)
+CPU = torch.device("cpu")
+
+
+def fresh(precision="fp32", *, seed=0, length=32, **shape):
+    config = tiny_config(architecture={"init_std": 0.2, **shape})
+    model = build(config.architecture, FACTS, seed)
+    return Forward(model, device=CPU, precision=precision, sequence_length=length)
+
+
+def document(length, *, seed):
+    draw = np.random.default_rng(seed)
+    return np.concatenate([[0], draw.integers(3, 300, length - 2), [1]])
+
+
+def pack(*documents, size):
+    """Documents side by side in one block, without their last tokens as inputs."""
+    arrays = {
+        "input_ids": np.zeros(size, np.int64),
+        "labels": np.full(size, IGNORED, np.int64),
+        "positions": np.arange(size),
+        "segments": np.full(size, -1, np.int64),
+    }
+    at = 0
+    for segment, tokens in enumerate(documents):
+        count = len(tokens) - 1
+        place = slice(at, at + count)
+        arrays["input_ids"][place], arrays["labels"][place] = tokens[:-1], tokens[1:]
+        arrays["positions"][place], arrays["segments"][place] = np.arange(count), segment
+        at += count
+    return Block(**arrays)
+
+
+def gradients(forward, block, labels=None):
+    rows = stack([block], CPU)
+    if labels is not None:
+        rows = Rows(rows.input_ids, torch.from_numpy(labels)[None], rows.positions, rows.segments)
+    forward.model.zero_grad(set_to_none=True)
+    nll = forward.nll(rows)
+    nll.backward()
+    return nll.detach(), [parameter.grad.clone() for parameter in forward.model.parameters()]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_a_document_leaves_loss_and_gradients_of_its_neighbours_bit_identical(precision, order):
+    forward = fresh(precision)
+    b = document(14, seed=1)
+    results = []
+    for seed in (2, 3):
+        a = document(12, seed=seed)
+        block = pack(*((a, b) if order == "before" else (b, a)), size=32)
+        of_b = block.segments == (1 if order == "before" else 0)
+        results.append(gradients(forward, block, np.where(of_b, block.labels, IGNORED)))
+    (loss, first), (other_loss, second) = results
+    assert torch.equal(loss, other_loss)
+    for one, two in zip(first, second, strict=True):
+        assert torch.equal(one, two)
+
+
+def test_the_leak_would_be_seen():
+    """Without the mask's segments, the same check fails: it can."""
+    forward = fresh()
+    forward._mask = lambda _: torch.ones(32, 32, dtype=torch.bool).tril()[None, None]
+    b = document(14, seed=1)
+    losses = []
+    for seed in (2, 3):
+        block = pack(document(12, seed=seed), b, size=32)
+        losses.append(gradients(forward, block, np.where(block.segments == 1, block.labels, -100)))
+    assert not torch.equal(losses[0][0], losses[1][0])
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 2e-3)])
+def test_packed_documents_have_the_loss_that_each_has_alone_in_transformers(precision, tolerance):
+    forward = fresh(precision)
+    documents = [document(n, seed=n) for n in (9, 12, 8)]
+    packed = forward.nll(stack([pack(*documents, size=32)], CPU)).item()
+    plain = fresh().model.eval()
+    alone = 0.0
+    for tokens in documents:
+        ids = torch.from_numpy(tokens)[None]
+        with torch.no_grad():
+            alone += plain(ids, labels=ids).loss.item() * (len(tokens) - 1)
+    assert packed == pytest.approx(alone, rel=tolerance)
+
+
+def test_a_segment_with_positions_from_0_does_not_depend_on_where_it_stands():
+    forward = fresh()
+    a, b = document(10, seed=1), document(11, seed=2)
+    together = forward.nll(stack([pack(a, b, size=32)], CPU))
+    other_way = forward.nll(stack([pack(b, a, size=32)], CPU))
+    assert together.item() == pytest.approx(other_way.item(), rel=1e-6)
+
+
+def test_plain_attention_and_the_fused_kernel_agree(monkeypatch):
+    block = pack(document(20, seed=1), document(9, seed=2), size=32)
+    plain = fresh("bf16")
+    assert plain.attention == "eager"
+    fused = fresh("bf16", length=4096)
+    assert fused.attention == "sdpa"
+    (loss, first), (other, second) = gradients(plain, block), gradients(fused, block)
+    assert loss.item() == pytest.approx(other.item(), rel=2e-3)
+    for one, two in zip(first, second, strict=True):
+        torch.testing.assert_close(one, two, atol=0.05 * one.abs().max().item(), rtol=0)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_logits_in_chunks_give_the_same_loss_and_gradients(precision, monkeypatch):
+    blocks = [pack(document(20, seed=s), document(9, seed=s + 9), size=32) for s in range(2)]
+
+    def both():
+        forward = fresh(precision)
+        nll = forward.nll(stack(blocks, CPU))
+        nll.backward()
+        return nll.item(), [parameter.grad for parameter in forward.model.parameters()]
+
+    whole, first = both()
+    monkeypatch.setattr(forward_module, "_LOGITS_AT_ONCE", 300 * 7)
+    chunked, second = both()
+    assert chunked == pytest.approx(whole, rel=1e-6)
+    for one, two in zip(first, second, strict=True):
+        scale = one.abs().max().item()
+        torch.testing.assert_close(
+            one, two, atol=scale * (1e-5 if precision == "fp32" else 0.02), rtol=0
+        )
+
+
+def test_micro_batches_of_any_size_give_the_same_gradient(world):
+    split = TokenSplit.open(world / "tokens", "train")
+    plan = PackingPlan(split.lengths, sequence_length=32, blocks_per_batch=4, seed=0, epochs=1.0)
+    blocks = plan.batch(plan.steps // 2)
+    targets = sum(plan.targets(block) for block in blocks)
+    assert len({plan.targets(block) for block in blocks}) > 1, "the masks must be ragged"
+    found = {}
+    for micro in (1, 2, 3, 4):
+        forward = fresh()
+        for first in range(0, 4, micro):
+            rows = stack([plan.read(split, b) for b in blocks[first : first + micro]], CPU)
+            (forward.nll(rows) / targets).backward()
+        found[micro] = torch.cat([p.grad.flatten() for p in forward.model.parameters()])
+    for micro in (1, 2, 3):
+        torch.testing.assert_close(found[micro], found[4], atol=1e-6, rtol=1e-5)
+
+
+def test_untied_models_with_grouped_heads_train_too():
+    forward = fresh(kv_heads=1, tie_embeddings=False)
+    _, grads = gradients(forward, pack(document(20, seed=1), size=32))
+    assert all(grad.abs().max() > 0 for grad in grads)
+
+
+def test_a_compiler_that_fails_leaves_the_model_as_it_was():
+    forward = fresh()
+    rows = stack([pack(document(20, seed=1), size=32)], CPU)
+    expected = forward.nll(rows).item()
+
+    def broken(function, **options):
+        def call(*args, **kwargs):
+            raise RuntimeError("no C++ compiler")
+
+        return call
+
+    with pytest.raises(RuntimeError, match="no C"):
+        forward.compile(rows, broken)
+    assert forward.nll(rows).item() == expected
+    assert all(parameter.grad is None for parameter in forward.model.parameters())
+
+
+def test_a_compiler_that_works_is_used_for_each_layer_and_the_loss():
+    forward = fresh()
+    rows = stack([pack(document(20, seed=1), size=32)], CPU)
+    called = []
+
+    def compiler(function, **options):
+        assert options == {"dynamic": False}
+
+        def call(*args, **kwargs):
+            called.append(function.__name__)
+            return function(*args, **kwargs)
+
+        return call
+
+    forward.compile(rows, compiler)
+    called.clear()
+    forward.nll(rows)
+    assert called == ["forward", "forward", "_plain_chunk_nll"]
+
+
+@pytest.mark.slow
+def test_compiled_layers_agree_with_eager_ones_and_are_compiled_once(tmp_path):
+    split = TokenSplit.open(make_world(tmp_path / "world") / "tokens", "train")
+    plan = PackingPlan(split.lengths, sequence_length=32, blocks_per_batch=2, seed=0, epochs=1.0)
+    torch._dynamo.reset()
+    forward, eager = fresh("bf16", layers=10), fresh("bf16", layers=10)
+    for step in range(4):
+        rows = stack([plan.read(split, block) for block in plan.batch(step)], CPU)
+        if not step:
+            forward.compile(rows)
+            torch._dynamo.config.error_on_recompile = True
+        try:
+            assert forward.nll(rows).item() == pytest.approx(eager.nll(rows).item(), rel=5e-3)
+        finally:
+            torch._dynamo.config.error_on_recompile = step != 3

@@ -1,0 +1,70 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from tiny_training import tiny_config, write_tokens
+
+from mowa.model import TokenizerFacts, build
+from mowa.training import TokenSplit
+from mowa.training._forward import Forward
+from mowa.training._held_out import HeldOut, choose_documents
+from mowa.training._plan import IGNORED
+
+FACTS = TokenizerFacts(300, 0, 1, 2)
+
+
+@pytest.fixture
+def split(tmp_path):
+    draw = np.random.default_rng(0)
+    lengths = [2, 3, 40, 33, 34, 65, 5, 7, 32]
+    rows = [([0, *draw.integers(3, 300, n - 2).tolist(), 1], 3 * n) for n in lengths]
+    write_tokens(tmp_path / "tokens", {"held_out": rows, "empty": []})
+    return TokenSplit.open(tmp_path / "tokens", "held_out")
+
+
+def forward_of(precision="fp32"):
+    model = build(tiny_config(architecture={"init_std": 0.2}).architecture, FACTS, 0)
+    return Forward(model, device=torch.device("cpu"), precision=precision, sequence_length=32)
+
+
+def test_bits_per_byte_are_those_of_each_window_alone(split):
+    forward = forward_of()
+    nats = 0.0
+    for document in range(split.documents):
+        start = int(split.starts[document])
+        tokens = torch.tensor(split.read(start, start + int(split.lengths[document])).tolist())
+        for begin in range(0, len(tokens) - 1, 32):
+            window = tokens[begin : begin + 33]
+            with torch.no_grad():
+                logits = forward.model(window[None, :-1]).logits[0]
+            nats += torch.nn.functional.cross_entropy(logits, window[1:], reduction="sum").item()
+    expected = nats / math.log(2) / sum(split.text_bytes.tolist())
+    held_out = HeldOut(split, sequence_length=32, documents=None)
+    for rows in (1, 4):
+        assert held_out.bits_per_byte(forward, rows=rows) == pytest.approx(expected, rel=1e-5)
+    assert held_out.bytes == split.bytes
+    assert held_out.bits_per_byte(forward_of("bf16"), rows=2) == pytest.approx(expected, rel=5e-3)
+
+
+def test_every_token_but_bos_is_counted_once(split):
+    held_out = HeldOut(split, sequence_length=32, documents=None)
+    labels = np.concatenate([row.labels[row.labels != IGNORED] for row in held_out._rows()])
+    everything = split.read(0, split.tokens)
+    assert sorted(labels.tolist()) == sorted(everything[everything != 0].tolist())
+
+
+def test_documents_are_chosen_by_hash_whatever_their_order(split):
+    chosen = choose_documents(split, 4)
+    assert len(chosen) == 4
+    assert chosen == sorted(chosen)
+    assert set(choose_documents(split, 2)) < set(chosen)
+    assert choose_documents(split, None) == choose_documents(split, 99) == list(range(9))
+    assert HeldOut(split, sequence_length=32, documents=4).documents == 4
+
+
+def test_no_held_out_text_has_no_measure(split):
+    empty = TokenSplit.open(split._folder, "empty")
+    assert (
+        HeldOut(empty, sequence_length=32, documents=5).bits_per_byte(forward_of(), rows=1) is None
+    )
