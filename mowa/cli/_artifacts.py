@@ -16,7 +16,7 @@ from mowa.cli._common import (
     human_bytes,
     human_seconds,
     lineage_tree,
-    plain_width,
+    show_wide,
 )
 from mowa.errors import MowaError, UsageError
 from mowa.workspace import Workspace
@@ -54,7 +54,7 @@ def status(
             item.rights.get("release", ""),
             item.fingerprint[:12],
         )
-    plain_width(table)
+    show_wide(table)
     old, unfinished = store.superseded(), list(store.leftovers())
     if old or unfinished:
         console.print(
@@ -92,7 +92,7 @@ def show(
             table.add_row(part, f"{key} = {value}")
     if (item.path / "report.html").exists():
         table.add_row("report", str(item.path / "report.html"))
-    plain_width(table)
+    show_wide(table)
 
 
 def lineage(
@@ -128,13 +128,13 @@ def lineage(
             console.print(f"  {hop.artifact} [dim]{hop.fingerprint[:12]}[/dim] {facts}")
         for key, value in found.record.items():
             if value is not None:
-                console.print(f"    {key}: {value}", markup=False, soft_wrap=True)
+                console.print(f"    {key}: {value}", markup=False)
         return
     node = lineage_of(store, item, "down" if down else "up")
     if as_json:
         _print_json(node.to_dict())
     else:
-        console.print(lineage_tree(node), soft_wrap=True)
+        show_wide(lineage_tree(node))
 
 
 def verify(
@@ -152,7 +152,7 @@ def verify(
         items = _store(workspace, "").all()
     faults = [fault for item in items for fault in verify_artifact(item)]
     for fault in faults:
-        console.print(f"{fault.artifact}: {fault.path}: {fault.what}", markup=False, soft_wrap=True)
+        console.print(f"{fault.artifact}: {fault.path}: {fault.what}", markup=False)
     files = sum(len(item.files) for item in items)
     if faults:
         raise MowaError(

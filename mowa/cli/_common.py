@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,18 +20,22 @@ WorkspaceOption = Annotated[
     ),
 ]
 
+_PIPE_WIDTH = 400
+
 DEFAULT_WORKSPACE = Path("workspace")
 
-console = Console(soft_wrap=False)
+console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
 
-def plain_width(table: Table) -> None:
-    """Print a table; through a pipe it is as wide as it needs to be."""
+def show_wide(renderable: Table | Tree) -> None:
+    """Print a table or a tree; through a pipe it is as wide as it needs to be."""
     if console.is_terminal:
-        console.print(table)
-    else:
-        Console(width=240, file=console.file).print(table)
+        console.print(renderable, soft_wrap=False)
+        return
+    text = io.StringIO()
+    Console(width=_PIPE_WIDTH, file=text).print(renderable)
+    console.file.writelines(line.rstrip() + "\n" for line in text.getvalue().splitlines())
 
 
 def grid(*columns: str, title: str | None = None) -> Table:

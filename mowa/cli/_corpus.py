@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, console, grid, plain_width
+from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, console, grid, show_wide
 from mowa.errors import UsageError
 from mowa.workspace import Artifact, Workspace
 
@@ -41,19 +41,19 @@ def why(
         verdict += f" ({explained.detail})"
     if explained.split:
         verdict += f", {explained.split} split"
-    console.print(verdict, style="bold", markup=False, highlight=False, soft_wrap=True)
+    console.print(verdict, style="bold", markup=False, highlight=False)
     if explained.duplicate_of:
         first = f"{explained.duplicate_of} at {explained.duplicate_locator}"
-        console.print(f"  the same text as: {first}", markup=False, soft_wrap=True)
+        console.print(f"  the same text as: {first}", markup=False)
     for key, value in explained.provenance.items():
         if value is not None:
-            console.print(f"  {key}: {value}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"  {key}: {value}", markup=False, highlight=False)
     table = grid("rule", "value#", "bounds", "passed", "where the bounds come from")
     for rule in explained.rules:
         passed = "yes" if rule.passed else "[bold]no[/bold]"
         table.add_row(rule.name, _value(rule.value), _bounds(rule), passed, rule.origin)
-    plain_width(table)
-    console.print(explained.excerpt, markup=False, highlight=False, soft_wrap=True)
+    show_wide(table)
+    console.print(explained.excerpt, markup=False, highlight=False)
 
 
 def _corpora(store: Workspace, reference: str | None) -> list[Artifact]:

@@ -17,7 +17,7 @@ from mowa.cli._common import (
     console,
     grid,
     human_seconds,
-    plain_width,
+    show_wide,
 )
 from mowa.errors import UsageError
 
@@ -107,7 +107,7 @@ def run(
             f"{result.seconds:,.1f}",
             str(report) if report.exists() else "",
         )
-    plain_width(table)
+    show_wide(table)
     current = sum(result.state == "up to date" for result in results)
     took = human_seconds(time.monotonic() - start)
     console.print(f"{current} of {len(results)} steps were up to date; {took}")
@@ -127,7 +127,7 @@ def show_plan(recipe: object, workspace: Path, to: str | None) -> None:
         before = human_seconds(item.current.seconds) if item.current else ""
         does = recipe.steps[item.step].does
         table.add_row(item.id, does, item.state, before, item.fingerprint[:12], item.why)
-    plain_width(table)
+    show_wide(table)
     todo = sum(item.state != "up to date" for item in plan)
     console.print(f"{todo} of {len(plan)} steps to do; nothing was done (--dry-run)")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mowa.cli._common import console, grid, human_bytes, human_seconds, lineage_tree, plain_width
+from mowa.cli._common import console, grid, human_bytes, human_seconds, lineage_tree, show_wide
 from mowa.cli._run import install_sample
 from mowa.workspace import Artifact, Workspace, lineage
 
@@ -44,7 +44,7 @@ def quickstart(
     _show_figures(made)
     _show_samples(made["base"])
     console.print("\n[bold]Lineage[/bold]")
-    console.print(lineage_tree(lineage(store, made["scores"])), soft_wrap=True)
+    show_wide(lineage_tree(lineage(store, made["scores"])))
     console.print("\n[bold]Pictures[/bold] (open in a browser)")
     for artifact in made.values():
         report = artifact.path / "report.html"
@@ -73,7 +73,7 @@ def _show_documents(corpus: Artifact) -> None:
         table.add_row(f"  kept, {split.replace('_', '-')}", f"{_count(count):,}")
     for reason, count in metrics["reasons"].items():
         table.add_row(f"  not kept: {reason}", f"{_count(count):,}")
-    plain_width(table)
+    show_wide(table)
 
 
 def _show_figures(made: dict[str, Artifact]) -> None:
@@ -96,7 +96,7 @@ def _show_figures(made: dict[str, Artifact]) -> None:
     table.add_row("tokens trained on", f"{model['tokens_seen']:,}", f"in {seconds}")
     size = sum(file.bytes for file in made["base"].files)
     table.add_row("size of the model", human_bytes(size), str(made["base"].path))
-    plain_width(table)
+    show_wide(table)
 
 
 def _show_samples(model: Artifact) -> None:
@@ -104,7 +104,7 @@ def _show_samples(model: Artifact) -> None:
     samples: list[dict[str, Any]] = json.loads((model.path / "samples.json").read_text("utf-8"))
     for sample in samples:
         text = f"{sample['prompt']}|{sample['continuation']}".replace("\n", " ")
-        console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {text}", markup=False, highlight=False)
 
 
 def _count(value: Any) -> int:

@@ -35,12 +35,12 @@ def observe(config: InventoryConfig, context: Context, cache: Path | None) -> di
         cache: A JSON file that remembers hashes by path, size and time of change; or None.
 
     Returns:
-        ``{"source": {...}, "files": digest, "count": files, "bytes": their sum}``.
+        ``{"source": what documents carry of it, "files": digest, "count": files, "bytes": sum}``.
     """
     source, files = _look(config, context, cache)
     listing = canonical([[file["path"], file["bytes"], file["blake2b"]] for file in files])
     return {
-        "source": source.model_dump(mode="json"),
+        "source": _identity(source),
         "files": hashlib.blake2b(listing.encode(), digest_size=32).hexdigest(),
         "count": len(files),
         "bytes": sum(file["bytes"] for file in files),
@@ -51,7 +51,7 @@ def run(config: InventoryConfig, inputs: Inputs, out: Path, context: Context) ->
     """Write `inventory.json` and its report."""
     assert not inputs.artifacts
     source, files = _look(config, context, context.cache)
-    record = {"source": source.model_dump(mode="json"), "files": files}
+    record = {"source": _identity(source), "files": files}
     write_text(out / "inventory.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")
     _report(source, files).write(out / "report.html")
     return {
@@ -61,6 +61,24 @@ def run(config: InventoryConfig, inputs: Inputs, out: Path, context: Context) ->
         "licence": source.licence,
         "release": source.release,
     }
+
+
+def _identity(source: Source) -> dict[str, Any]:
+    """What documents and rights carry of the register's record; a new title rebuilds nothing."""
+    return source.model_dump(mode="json", include=_CARRIED)
+
+
+_CARRIED = {
+    "name",
+    "holder",
+    "licence",
+    "legal_basis",
+    "agreement",
+    "release",
+    "attribution",
+    "language",
+    "collected_at",
+}
 
 
 def root_of(inventory: Artifact, context: Context) -> Path:

@@ -48,7 +48,7 @@ _WHAT = {
     "corrupt-gzip": "the gzip data are damaged",
     "corrupt-zstd": "the zstd data are damaged",
     "empty-warc": "the file holds no record",
-    "invalid-id": "the record's id is neither text nor a number",
+    "invalid-id": "the record's id is neither text nor a whole number",
     "invalid-json": "this is not valid JSON",
     "invalid-utf-8": "the text is not valid UTF-8",
     "invalid-warc-record": "this is not a valid WARC record",

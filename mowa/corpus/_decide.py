@@ -73,9 +73,13 @@ def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Me
         json.dumps(manifest, ensure_ascii=False, indent=1) + "\n",
     )
     corpus_report(manifest, _examples(results, out), out / "report.html")
+    licences = {name: item[KEEP] for name, item in manifest["licences"].items() if item[KEEP]}
     return {
-        key: manifest[key]
-        for key in ("records", "documents", "decisions", "reasons", "splits", "sources")
+        **{
+            key: manifest[key]
+            for key in ("records", "documents", "decisions", "reasons", "splits", "sources")
+        },
+        "licences": licences,
     }
 
 

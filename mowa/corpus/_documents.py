@@ -90,7 +90,7 @@ def run(config: DocumentsConfig, inputs: Inputs, out: Path, context: Context) ->
         raise DataError(
             "not one document came out of the sources",
             where=", ".join(inventory.id for inventory in inventories),
-            fix=f"of {metrics['records']:,} records were skipped: {reasons or 'none'};"
+            fix=f"of {metrics['records']:,} records these were skipped: {reasons or 'none'};"
             " check the reader's format and what the inventory's include takes",
         )
     documents_report(metrics, out / "report.html")
@@ -255,7 +255,8 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
         title=record.title or page.title,
         author=record.author,
         date=record.date,
-        language=record.language or page.language,
+        # The steward's word about a source counts more than what a page says of itself.
+        language=record.language or work.source.get("language") or page.language,
         licence=record.licence,
     )
 

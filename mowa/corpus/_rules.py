@@ -180,7 +180,8 @@ def _rules(policy: Policy) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
         ]
     for limit in policy.limits:
         value = pl.col(limit.signal)
-        shown = (value if limit.signal in _WHOLE else value.round(4)).cast(pl.String)
+        # Six digits: a value just past its bound must not read like the bound.
+        shown = (value if limit.signal in _WHOLE else value.round(6)).cast(pl.String)
         if limit.minimum is not None:
             text = pl.format(f"{limit.signal} {{}} < {number(limit.minimum)}", shown)
             rules.append((value < limit.minimum, REJECT, limit.signal, text))

@@ -52,6 +52,8 @@ class TorchEngine:
                 when they are read; or where `device` is cuda and there is no GPU.
             DataError: Where a file is damaged.
         """
+        if device not in ("auto", "cpu", "cuda"):
+            raise UsageError(f"there is no device {device!r}", fix="choose auto, cpu or cuda")
         _refuse_pickles(path)
         if device == "cuda" and not torch.cuda.is_available():
             raise UsageError('device "cuda", but torch sees no GPU here', fix='use device "auto"')

@@ -167,6 +167,7 @@ def _plan_step(
             cache=cache,
         )
         identity["observed"] = _at(where, partial(observe, config, context, cache))
+        identity["step"] = step  # shards of documents are named after their inventory
     if kind.speaks:
         pack = languages.load(recipe.language)
         text = canonical(pack.model_dump(mode="json"))

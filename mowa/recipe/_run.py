@@ -30,6 +30,7 @@ from mowa.recipe._recipe import Recipe
 from mowa.workspace import (
     Artifact,
     Inputs,
+    Metrics,
     Workspace,
     clear_partial_files,
     disk_error,
@@ -82,7 +83,7 @@ def run(
     """
     if not isinstance(workspace, Workspace):
         workspace = Workspace.open(workspace, create=True)
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or usable_cores()
     progress = progress or PlainProgress()
     plan = make_plan(recipe, workspace, to=to, workers=workers, progress=progress)
     _refuse_missing(plan)
@@ -99,6 +100,13 @@ def run(
         made[item.fingerprint] = result.artifact
         results.append(result)
     return results
+
+
+def usable_cores() -> int:
+    """Cores that this process may use; a container's limit counts where the system tells it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _refuse_missing(plan: list[Planned]) -> None:
@@ -169,7 +177,7 @@ def _make(
                 seconds=round(elapsed(total=True), 1),
                 files=(),
                 metrics=metrics,
-                rights=_rights(item, inputs),
+                rights=_rights(item, inputs, metrics),
             )
             artifact = workspace.publish(artifact, ledger.digests())
         return StepResult(artifact, item.state, elapsed())
@@ -189,19 +197,24 @@ def _load_inputs(item: Planned, workspace: Workspace, made: dict[str, Artifact])
     return Inputs(tuple(artifacts))
 
 
-def _rights(item: Planned, inputs: Inputs) -> dict[str, Any]:
-    """Licence, legal basis and tier of every source that went into an artifact."""
+def _rights(item: Planned, inputs: Inputs, metrics: Metrics) -> dict[str, Any]:
+    """Every licence, and basis and tier of every source, that went into an artifact."""
     observed = item.identity.get("observed", {}).get("source")
+    sources: dict[str, Any] = {}
+    licences: set[str] = set()
     if observed is not None:
-        keys = ("holder", "licence", "legal_basis", "agreement", "release")
+        keys = ("holder", "licence", "legal_basis", "agreement", "release", "attribution")
         sources = {observed["name"]: {key: observed.get(key) for key in keys}}
-    else:
-        sources = {}
-        for artifact in inputs.artifacts:
-            sources.update(artifact.rights.get("sources", {}))
+        licences = {observed["licence"]}
+    for artifact in inputs.artifacts:
+        sources.update(artifact.rights.get("sources", {}))
+        licences.update(artifact.rights.get("licences", []))
+    # A record may carry a licence of its own: the step that reads or keeps it has counted them.
+    licences = set(metrics.get("licences", licences))
     tiers = {source["release"] for source in sources.values()}
     return {
         "release": "research" if "research" in tiers else "open",
+        "licences": sorted(licences),
         "sources": dict(sorted(sources.items())),
     }
 

@@ -50,8 +50,8 @@ class PretrainConfig(StepConfig):
         [0.9, 0.95], description="AdamW's two averaging factors", min_length=2, max_length=2
     )
     eps: float = Field(1e-8, description="AdamW's epsilon", gt=0)
-    grad_clip: float | None = Field(
-        1.0, description="largest norm of the whole gradient; null: not clipped", gt=0
+    grad_clip: float = Field(
+        1.0, description="largest norm of the whole gradient; 0: not clipped", ge=0
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
@@ -59,13 +59,6 @@ class PretrainConfig(StepConfig):
         " is faster with it, else fp32; a run goes on in the precision that it began with",
     )
     seed: int = Field(0, description="of the weights, the order of the data and the samples", ge=0)
-    eval_documents: int | None = Field(
-        200, description="held-out documents measured, chosen by hash; null: all", ge=1
-    )
-    prompts: list[str] = Field(
-        [], description="beginnings that the finished model continues in the report"
-    )
-    prompt_tokens: int = Field(100, description="length of each continuation in tokens", ge=1)
 
     device: Literal["auto", "cpu", "cuda"] = runtime("auto", "where to compute; auto: a GPU if any")
     micro_batch_size: int | None = runtime(
@@ -76,12 +69,15 @@ class PretrainConfig(StepConfig):
     )
     compile: bool = runtime(False, "compile the layers and the loss with torch.compile")  # noqa: FBT003
     threads: int | None = runtime(None, "CPU threads; null: as torch chooses", ge=1)
-    checkpoint_every_seconds: float | None = runtime(
-        300.0, "seconds between checkpoints; null: not by time", gt=0
+    checkpoint_every_seconds: float = runtime(
+        300.0, "seconds between checkpoints; 0: not by time", ge=0
     )
     checkpoint_every_steps: int | None = runtime(
         None, "updates between checkpoints; null: not by updates", ge=1
     )
+    eval_documents: int = runtime(200, "held-out documents measured, chosen by hash; 0: all", ge=0)
+    prompts: list[str] = runtime([], "beginnings that the finished model continues in the report")
+    prompt_tokens: int = runtime(100, "length of each continuation in tokens", ge=1)
     eval_every: int | None = runtime(
         None, "updates between measurements on held-out documents; null: first and last only", ge=1
     )

@@ -92,6 +92,7 @@ def train(  # noqa: C901, PLR0915 - the loop is read top to bottom, in one sitti
         "micro_batch_size": micro,
         "compile": config.compile,
         "torch": torch.__version__,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
     }
 
     step, seen, seconds = 0, 0, 0.0

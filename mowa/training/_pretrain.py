@@ -56,7 +56,7 @@ def _pretrain(config: PretrainConfig, inputs: Inputs, out: Path, context: Contex
     held_out = HeldOut(
         TokenSplit.open(tokens.path, "held_out"),
         sequence_length=config.sequence_length,
-        documents=config.eval_documents,
+        documents=config.eval_documents or None,
     )
     if split.vocab_size != facts.vocab_size:
         raise UsageError(

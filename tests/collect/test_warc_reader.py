@@ -36,7 +36,7 @@ def test_key_and_content_survive_recompression_and_offsets_say_where_to_read(rea
     forms = {
         "a.warc": PLAIN,
         "a.warc.gz": gz(*FOUR),
-        "one.warc.gz": gzip.compress(PLAIN),
+        "one.warc.gz": gzip.compress(PLAIN, mtime=0),
         "packed.warc": gz(*FOUR),
         "unpacked.warc.gz": PLAIN,
     }
@@ -97,7 +97,7 @@ def test_every_kind_of_page_is_taken(read, media):
 
 def test_a_coded_body_never_costs_the_record_after_it(outline):
     coded = http(
-        chunked(gzip.compress(PAGE)),
+        chunked(gzip.compress(PAGE, mtime=0)),
         headers=["Transfer-Encoding: chunked", "Content-Encoding: gzip"],
     )
     assert outline("a.warc", record("x", coded) + FOUR[0]) == ["urn:uuid:x", "urn:uuid:a"]
@@ -205,7 +205,7 @@ def test_gzip_that_is_cut_short_is_told_from_its_end(outline, cut):
 
 
 def test_one_gzip_member_of_many_records_that_is_cut_short_is_told(outline):
-    raw = gzip.compress(PLAIN, compresslevel=0)[:-300]
+    raw = gzip.compress(PLAIN, compresslevel=0, mtime=0)[:-300]
     assert outline("a.warc.gz", raw, bad_input="skip") == [*KEYS[:3], "-truncated-gzip"]
 
 
@@ -233,7 +233,7 @@ def test_a_damaged_large_gzip_member_costs_only_itself(outline):
 
 
 def test_a_member_of_many_records_that_is_damaged_early_is_a_damaged_warc(outline):
-    raw = bytearray(gzip.compress(PLAIN))
+    raw = bytearray(gzip.compress(PLAIN, mtime=0))
     raw[-6] ^= 0xFF
     assert outline("a.warc.gz", bytes(raw), bad_input="skip") == ["-corrupt-gzip"]
     with pytest.raises(DataError, match="gzip data are damaged"):
@@ -273,8 +273,8 @@ def test_a_member_is_found_across_the_border_of_two_reads(outline, monkeypatch):
         ("a.warc", b"\0" * 1000),
         ("a.warc", b"filedesc://x.arc 0.0.0.0 2026 text/plain 9\n"),
         ("a.warc", zstandard.compress(PLAIN)),
-        ("a.warc", gzip.compress(PAGE)),
-        ("a.warc.gz", gzip.compress(PAGE)),
+        ("a.warc", gzip.compress(PAGE, mtime=0)),
+        ("a.warc.gz", gzip.compress(PAGE, mtime=0)),
         ("a.warc.gz", PAGE),
         ("a.warc.gz", b"%PDF-1.7 cokolwiek"),
     ],
@@ -306,10 +306,12 @@ def test_a_page_of_exactly_the_limit_is_taken(outline):
 def test_a_bomb_in_an_archive_stays_small_in_memory(tmp_path, coded):
     body = bytes(64 << 20)
     block = (
-        http(gzip.compress(body, 1), headers=["Content-Encoding: gzip"]) if coded else http(body)
+        http(gzip.compress(body, 1, mtime=0), headers=["Content-Encoding: gzip"])
+        if coded
+        else http(body)
     )
     path = tmp_path / "a.warc.gz"
-    path.write_bytes(gzip.compress(record("x", block), 1) + MEMBERS[0])
+    path.write_bytes(gzip.compress(record("x", block), 1, mtime=0) + MEMBERS[0])
     del body, block
     options = ReaderOptions(max_record_bytes=1 << 20, bad_input="skip")
     tracemalloc.start()

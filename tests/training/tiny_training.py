@@ -150,7 +150,7 @@ def tiny_config(**changes):
         "device": "cpu",
         "micro_batch_size": 2,
         "threads": 1,
-        "checkpoint_every_seconds": None,
+        "checkpoint_every_seconds": 0.0,
     }
     values |= changes
     if "epochs" in changes:

@@ -1,0 +1,64 @@
+"""The command line plans and explains without torch, and without importing it where it is there."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+BLOCKED = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers", "tokenizers", "safetensors"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def run(code, *args, cwd):
+    env = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+    return subprocess.run(
+        [sys.executable, "-c", code, *args],
+        cwd=cwd, capture_output=True, text=True, check=False, env=env,
+    )  # fmt: skip
+
+
+def mowa(*args, cwd):
+    return run(BLOCKED + "from mowa.cli import main\nmain()", *args, cwd=cwd)
+
+
+def test_import_help_and_dry_run_need_only_the_core(tmp_path):
+    assert run(BLOCKED + "import mowa", cwd=tmp_path).returncode == 0
+    shown = mowa("--help", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "quickstart" in shown.stdout
+    made = mowa("init", "p", "--sample", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    plan = mowa("run", "recipes/quickstart.toml", "--dry-run", cwd=tmp_path / "p")
+    assert plan.returncode == 0, plan.stderr
+    assert "10 of 10 steps to do" in plan.stdout
+
+
+def test_training_without_its_packages_says_what_to_install(tmp_path):
+    # `find_spec` asks the finders too, so the blocked packages count as not installed.
+    assert mowa("init", "p", "--sample", cwd=tmp_path).returncode == 0
+    refused = mowa("run", "recipes/quickstart.toml", cwd=tmp_path / "p")
+    assert refused.returncode == 2
+    assert "pip install 'mowa[train]'" in refused.stderr
+    assert not (tmp_path / "p" / "workspace" / "quickstart").exists()
+    spoken = mowa("generate", str(tmp_path), "W", cwd=tmp_path)
+    assert spoken.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "room",
+    ["languages", "workspace", "execution", "report", "rights", "collect", "corpus", "tokenizer",
+     "model", "inference", "training", "evaluation", "sample", "recipe", "cli"],
+)  # fmt: skip
+def test_importing_a_room_imports_nothing_heavy(room, tmp_path):
+    heavy = ("torch", "transformers", "tokenizers", "polars", "pyarrow", "fastwarc", "resiliparse")
+    code = f"import mowa.{room}, sys; print([name for name in {heavy!r} if name in sys.modules])"
+    assert run(code, cwd=tmp_path).stdout.strip() == "[]"
