@@ -42,7 +42,10 @@ def test_how_the_work_is_done_is_not_identity():
         "threads",
         "checkpoint_every_seconds",
         "checkpoint_every_steps",
+        "eval_documents",
         "eval_every",
+        "prompts",
+        "prompt_tokens",
         "log_every",
         "keep_optimizer",
     }
