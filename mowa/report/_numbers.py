@@ -25,11 +25,10 @@ def number(value: float) -> str:
         ('1,234,567', '1.553', '0.01234', '12,346', '-1.0e-05')
     """
     refuse_non_finite([value], "a number")
-    if isinstance(value, Integral):  # NumPy's integers too
-        return f"{value:,}"
     size = abs(value)
-    if size == 0:
-        return "0"
+    whole = isinstance(value, Integral) or (value == math.floor(value) and size < 1e15)
+    if whole:  # counts come as floats too, and as NumPy's integers
+        return f"{int(value):,}"
     if size < 1e-4 or size >= 1e15:
         return f"{value:.1e}"
     if size < 1:
