@@ -11,6 +11,7 @@ import typer
 from mowa.cli._common import (
     DEFAULT_WORKSPACE,
     WorkspaceOption,
+    add_row,
     console,
     grid,
     human_bytes,
@@ -45,7 +46,8 @@ def status(
     store = Workspace.open(workspace)
     table = grid("artifact", "kind", "size#", "made", "took#", "release", "fingerprint")
     for item in store.all():
-        table.add_row(
+        add_row(
+            table,
             item.id,
             item.kind,
             human_bytes(sum(file.bytes for file in item.files)),
@@ -58,8 +60,8 @@ def status(
     old, unfinished = store.superseded(), list(store.leftovers())
     if old or unfinished:
         console.print(
-            f"{len(old)} superseded artifacts and {len(unfinished)} unfinished builds;"
-            " `mowa gc` removes what nothing needs"
+            f"{len(old)} superseded artifacts (`mowa gc` removes what nothing needs) and"
+            f" {len(unfinished)} unfinished builds (a run goes on from them)"
         )
 
 
@@ -75,23 +77,23 @@ def show(
         console.file.write(item.to_json())
         return
     table = grid("", "")
-    table.add_row("artifact", item.id)
-    table.add_row("kind", item.kind)
-    table.add_row("folder", str(item.path))
-    table.add_row("fingerprint", item.fingerprint)
-    table.add_row("made", f"{item.created} in {human_seconds(item.seconds)}")
-    table.add_row("by", f"mowa {item.code['mowa']} {item.code['commit'][:12]}")
-    table.add_row("size", human_bytes(sum(file.bytes for file in item.files)))
-    table.add_row("release", item.rights.get("release", ""))
+    add_row(table, "artifact", item.id)
+    add_row(table, "kind", item.kind)
+    add_row(table, "folder", str(item.path))
+    add_row(table, "fingerprint", item.fingerprint)
+    add_row(table, "made", f"{item.created} in {human_seconds(item.seconds)}")
+    add_row(table, "by", f"mowa {item.code['mowa']} {item.code['commit'][:12]}")
+    add_row(table, "size", human_bytes(sum(file.bytes for file in item.files)))
+    add_row(table, "release", item.rights.get("release", ""))
     for name, rights in item.rights.get("sources", {}).items():
-        table.add_row("source", f"{name} · {rights['licence']} · {rights['legal_basis']}")
+        add_row(table, "source", f"{name} · {rights['licence']} · {rights['legal_basis']}")
     for used in item.inputs:
-        table.add_row("made from", f"{used.name}@{used.version} ({used.fingerprint[:12]})")
+        add_row(table, "made from", f"{used.name}@{used.version} ({used.fingerprint[:12]})")
     for part in ("config", "runtime", "metrics"):
         for key, value in _flat(getattr(item, part)):
-            table.add_row(part, f"{key} = {value}")
+            add_row(table, part, f"{key} = {value}")
     if (item.path / "report.html").exists():
-        table.add_row("report", str(item.path / "report.html"))
+        add_row(table, "report", str(item.path / "report.html"))
     show_wide(table)
 
 
@@ -125,7 +127,7 @@ def lineage(
             facts = ", ".join(
                 f"{key} {value}" for key, value in hop.facts.items() if value is not None
             )
-            console.print(f"  {hop.artifact} [dim]{hop.fingerprint[:12]}[/dim] {facts}")
+            console.print(f"  {hop.artifact} {hop.fingerprint[:12]} {facts}", markup=False)
         for key, value in found.record.items():
             if value is not None:
                 console.print(f"    {key}: {value}", markup=False)
@@ -181,17 +183,21 @@ def gc(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    unfinished: Annotated[
+        bool,
+        typer.Option("--unfinished", help="Unfinished builds too, which a run could go on from."),
+    ] = False,
 ) -> None:
-    """Remove superseded artifacts that nothing was made from, and unfinished builds."""
+    """Remove superseded artifacts that nothing was made from."""
     from mowa.workspace import collect_garbage, garbage
 
     store = _store(workspace, "")
-    found = garbage(store)
+    found = garbage(store, unfinished=unfinished)
     for folder, size in found:
         console.print(f"{human_bytes(size):>10}  {folder.name}", markup=False)
     total = sum(size for _, size in found)
     if not dry_run:
-        collect_garbage(store)
+        total = collect_garbage(store, unfinished=unfinished)
     console.print(f"{human_bytes(total)} {'would be' if dry_run else 'were'} freed")
 
 

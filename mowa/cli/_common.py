@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
@@ -44,6 +45,11 @@ def grid(*columns: str, title: str | None = None) -> Table:
     for column in columns:
         table.add_column(column.rstrip("#"), justify="right" if column.endswith("#") else "left")
     return table
+
+
+def add_row(table: Table, *cells: str) -> None:
+    """Add a row whose cells are shown as they stand, brackets too."""
+    table.add_row(*(escape(cell) for cell in cells))
 
 
 def lineage_tree(node: Node) -> Tree:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, console, grid, show_wide
+from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, add_row, console, grid, show_wide
 from mowa.errors import UsageError
 from mowa.workspace import Artifact, Workspace
 
@@ -50,8 +50,8 @@ def why(
             console.print(f"  {key}: {value}", markup=False, highlight=False)
     table = grid("rule", "value#", "bounds", "passed", "where the bounds come from")
     for rule in explained.rules:
-        passed = "yes" if rule.passed else "[bold]no[/bold]"
-        table.add_row(rule.name, _value(rule.value), _bounds(rule), passed, rule.origin)
+        passed = "yes" if rule.passed else "NO"
+        add_row(table, rule.name, _value(rule.value), _bounds(rule), passed, rule.origin)
     show_wide(table)
     console.print(explained.excerpt, markup=False, highlight=False)
 

@@ -14,6 +14,7 @@ import typer
 from mowa.cli._common import (
     DEFAULT_WORKSPACE,
     WorkspaceOption,
+    add_row,
     console,
     grid,
     human_seconds,
@@ -100,7 +101,8 @@ def run(
     table = grid("step", "kind", "state", "seconds#", "report")
     for result in results:
         report = result.artifact.path / "report.html"
-        table.add_row(
+        add_row(
+            table,
             result.artifact.id,
             result.artifact.kind,
             result.state if result.state in ("up to date", "recover") else "made",
@@ -119,14 +121,14 @@ def show_plan(recipe: object, workspace: Path, to: str | None) -> None:
     from mowa.workspace import Workspace
 
     assert isinstance(recipe, Recipe)
-    exists = workspace.exists()
+    exists = (workspace / ".mowa" / "workspace.json").exists()
     store = Workspace.open(workspace) if exists else Workspace(workspace)
     plan = make_plan(recipe, store, to=to, keep_cache=exists)
     table = grid("step", "does", "state", "took before#", "fingerprint", "why")
     for item in plan:
         before = human_seconds(item.current.seconds) if item.current else ""
         does = recipe.steps[item.step].does
-        table.add_row(item.id, does, item.state, before, item.fingerprint[:12], item.why)
+        add_row(table, item.id, does, item.state, before, item.fingerprint[:12], item.why)
     show_wide(table)
     todo = sum(item.state != "up to date" for item in plan)
     console.print(f"{todo} of {len(plan)} steps to do; nothing was done (--dry-run)")

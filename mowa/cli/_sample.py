@@ -9,7 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from mowa.cli._common import console, grid, human_bytes, human_seconds, lineage_tree, show_wide
+from mowa.cli._common import (
+    add_row,
+    console,
+    grid,
+    human_bytes,
+    human_seconds,
+    lineage_tree,
+    show_wide,
+)
 from mowa.cli._run import install_sample
 from mowa.workspace import Artifact, Workspace, lineage
 
@@ -65,14 +73,14 @@ def quickstart(
 def _show_documents(corpus: Artifact) -> None:
     metrics = corpus.metrics
     table = grid("documents", "number#", title="\n[bold]What became of the records[/bold]")
-    table.add_row("records read", f"{metrics['records']:,}")
+    add_row(table, "records read", f"{metrics['records']:,}")
     skipped = metrics["records"] - metrics["documents"]
-    table.add_row("  not texts (requests, pictures, errors)", f"{skipped:,}")
-    table.add_row("documents in", f"{metrics['documents']:,}")
+    add_row(table, "  not texts (requests, pictures, errors)", f"{skipped:,}")
+    add_row(table, "documents in", f"{metrics['documents']:,}")
     for split, count in metrics["splits"].items():
-        table.add_row(f"  kept, {split.replace('_', '-')}", f"{_count(count):,}")
+        add_row(table, f"  kept, {split.replace('_', '-')}", f"{_count(count):,}")
     for reason, count in metrics["reasons"].items():
-        table.add_row(f"  not kept: {reason}", f"{_count(count):,}")
+        add_row(table, f"  not kept: {reason}", f"{_count(count):,}")
     show_wide(table)
 
 
@@ -81,7 +89,7 @@ def _show_figures(made: dict[str, Artifact]) -> None:
     fertility = json.loads((made["tokenizer"].path / "fertility.json").read_text("utf-8"))
     words = fertility["held_out"]["tokens_per_word"]
     table = grid("figure", "value#", "", title="\n[bold]Figures on held-out documents[/bold]")
-    table.add_row("tokens per word", f"{words:.2f}", "")
+    add_row(table, "tokens per word", f"{words:.2f}", "")
     for label, key in (
         ("bits per byte before training", "untrained_bpb"),
         ("bits per byte, xz -9 per document", "xz_bpb"),
@@ -90,12 +98,12 @@ def _show_figures(made: dict[str, Artifact]) -> None:
     ):
         bounds = scores.get(f"{key}_interval")
         interval = f"95 % interval {bounds[0]:.2f} to {bounds[1]:.2f}" if bounds else ""
-        table.add_row(label, f"{scores[key]:.2f}", interval)
-    table.add_row("parameters", f"{model['parameters']:,}", "")
+        add_row(table, label, f"{scores[key]:.2f}", interval)
+    add_row(table, "parameters", f"{model['parameters']:,}", "")
     seconds = human_seconds(model["seconds"])
-    table.add_row("tokens trained on", f"{model['tokens_seen']:,}", f"in {seconds}")
+    add_row(table, "tokens trained on", f"{model['tokens_seen']:,}", f"in {seconds}")
     size = sum(file.bytes for file in made["base"].files)
-    table.add_row("size of the model", human_bytes(size), str(made["base"].path))
+    add_row(table, "size of the model", human_bytes(size), str(made["base"].path))
     show_wide(table)
 
 

@@ -7,12 +7,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mowa.collect._config import InventoryConfig
 from mowa.collect._walk import files_under, unreadable
-from mowa.errors import UsageError
+from mowa.errors import MowaError, UsageError
 from mowa.execution import Context, PlainProgress, Progress
 from mowa.report import Bars, Block, Figures, Page, Section, Table
 from mowa.rights import Source, load_source
@@ -125,7 +126,9 @@ def scan(
             if now - status.st_mtime_ns > _SETTLED_NS
         }
         if kept != known:
-            write_text(cache, json.dumps({"root": str(root.resolve()), "files": kept}) + "\n")
+            # What cannot be remembered is hashed again; that is no reason to stop.
+            with suppress(OSError, MowaError):
+                write_text(cache, json.dumps({"root": str(root.resolve()), "files": kept}) + "\n")
     return [
         {"path": relative, "bytes": status.st_size, "blake2b": marks[relative]}
         for relative, status in files

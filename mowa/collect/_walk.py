@@ -75,10 +75,10 @@ def unreadable(path: Path, error: OSError) -> DataError:
 
 def _status(path: Path, real_root: str) -> os.stat_result:
     try:
-        path.name.encode("utf-8")
+        str(path).encode("utf-8")
     except UnicodeEncodeError as error:
         raise DataError(
-            "the name of this file is not UTF-8",
+            "the name of this file or of its folder is not UTF-8",
             where=ascii(str(path)),
             fix="rename it (`convmv` converts whole folders)",
         ) from error

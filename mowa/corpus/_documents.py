@@ -26,7 +26,7 @@ from mowa.corpus._report import documents_report
 from mowa.corpus._schema import DOCUMENTS, SCHEMA_VERSION, SKIPPED, as_table
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Unit
-from mowa.workspace import Artifact, Inputs, Metrics, writing
+from mowa.workspace import Artifact, Inputs, Metrics, digest, writing
 
 # Bytes of the files that one unit reads; of the text in one shard; of the text in memory at a time.
 # They decide what the shards are, so they do not depend on the machine.
@@ -44,7 +44,7 @@ class _Work:
 
     name: str
     root: Path
-    files: tuple[tuple[str, int], ...]
+    files: tuple[tuple[str, str], ...]
     source: dict[str, Any]
     reader: ReaderOptions
     main_content: bool
@@ -100,13 +100,13 @@ def run(config: DocumentsConfig, inputs: Inputs, out: Path, context: Context) ->
 def _units(config: DocumentsConfig, inventory: Artifact, context: Context) -> Iterator[Unit]:
     record = _inventory(inventory)
     root = root_of(inventory, context)
-    groups: list[list[tuple[str, int]]] = []
+    groups: list[list[tuple[str, str]]] = []
     filled = 0
     for file in record["files"]:
         if not groups or filled + file["bytes"] > _UNIT_BYTES:
             groups.append([])
             filled = 0
-        groups[-1].append((file["path"], file["bytes"]))
+        groups[-1].append((file["path"], file["blake2b"]))
         filled += file["bytes"]
     for number, files in enumerate(groups):
         name = f"{_step(inventory)}-{number:05}"
@@ -226,10 +226,10 @@ def _batches(work: _Work, skipped: _SkippedRows, counts: Counter[str]) -> Iterat
 
 
 def _records(work: _Work) -> Iterator[Record | Skipped]:
-    for relative, size in work.files:
+    for relative, mark in work.files:
         path = work.root / relative
         try:
-            changed = path.stat().st_size != size
+            changed = digest(path) != mark
         except OSError:
             changed = True
         if changed:

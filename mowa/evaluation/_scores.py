@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from mowa.errors import DataError, UsageError
 from mowa.evaluation._bootstrap import LEVEL, interval, resampled_ratios
@@ -53,7 +54,7 @@ def run(config: ScoresConfig, inputs: Inputs, out: Path, context: Context) -> Me
         context=context,
     ).drop("index")
     with writing(out / "documents.parquet") as partial:
-        documents.write_parquet(partial, compression="zstd")
+        pq.write_table(documents.to_arrow(), partial, compression="zstd")
     scores = {
         "task": "held-out bits per byte",
         "documents": documents.height,

@@ -61,6 +61,7 @@ class Context:
         JSON values; under ``"files"`` stand the paths that it wrote, relative to `out`. Results
         come in the order of `units`, those of an earlier, killed run included.
         """
+        assert len({unit.key for unit in units}) == len(units), "two units have one key"
         todo = {unit.key: unit.work for unit in units if not self.ledger.has(unit.key, out)}
         with self.progress.task(label, total=len(units), done=len(units) - len(todo)) as advance:
             for key, result in run_units(function, todo, out, workers=self.workers):

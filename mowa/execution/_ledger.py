@@ -49,7 +49,7 @@ class Ledger:
                 os.fsync(file.fileno())
         except OSError as error:
             raise disk_error(error, self.path) from error
-        self._lines[key] = line
+        self._lines[key] = json.loads(json.dumps(line))  # as it will be read after a kill
 
     def digests(self) -> dict[str, tuple[int, str]]:
         """Size and hash of every file written so far, by path: saves hashing them again."""

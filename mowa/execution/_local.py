@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -73,7 +74,8 @@ def _in_processes(
             raise MowaError(
                 "a worker process died (killed, or out of memory)",
                 where=f"work units {held}",
-                fix="run again, with fewer --workers if memory is short; what is finished is kept",
+                fix="run again, with fewer --workers if memory is short; what is finished is kept"
+                ' (a script must call run() under `if __name__ == "__main__":`)',
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -81,6 +83,7 @@ def _in_processes(
 
 def _die_with_parent() -> None:
     """End this worker when its parent is killed; otherwise it would wait for work forever."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -94,6 +94,7 @@ def make_plan(
     Raises:
         UsageError: For anything wrong in the recipe, and where a fixed version has drifted.
     """
+    recipe.check()
     wanted = recipe.needed_for(to) if to else set(recipe.steps)
     planned: dict[str, Planned] = {}
     for step in recipe.order():
@@ -153,7 +154,7 @@ def _plan_step(
     kind = step_type(spec.does, where=where)
     name, version = f"{recipe.name}/{step}", spec.version or recipe.version
     config = _config(kind, spec.config, where)
-    inputs = _inputs(spec.reads, planned, workspace, where)
+    inputs = _inputs(spec.reads, planned, workspace, version, where)
     _check_inputs(kind, inputs, version, spec.does, where)
     identity = identity_of(config)
     observe = kind.observe()
@@ -200,11 +201,21 @@ def _config(kind: StepType, values: dict[str, Any], where: str) -> StepConfig:
 
 
 def _inputs(
-    reads: list[str], planned: dict[str, Planned], workspace: Workspace, where: str
+    reads: list[str],
+    planned: dict[str, Planned],
+    workspace: Workspace,
+    version: str,
+    where: str,
 ) -> tuple[Planned | Artifact, ...]:
-    return tuple(
-        _at(where, partial(workspace.get, read)) if "/" in read else planned[read] for read in reads
-    )
+    """A step of another recipe, named without its version, is read in the reader's own if it is."""
+
+    def found(read: str) -> Planned | Artifact:
+        if "/" not in read:
+            return planned[read]
+        same = None if "@" in read else workspace.find(read, version)
+        return same or _at(where, partial(workspace.get, read))
+
+    return tuple(found(read) for read in reads)
 
 
 def _check_inputs(

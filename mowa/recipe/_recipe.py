@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from mowa.errors import UsageError
 from mowa.workspace import DEV, check_name, check_version
 
 _MAX_EXTENDS = 16
+_REFERENCE = re.compile(r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*(@[A-Za-z0-9][A-Za-z0-9._+-]*)?")
+_DEFAULTS = {"data": "../data", "sources": "../sources"}
 
 
 class Step(BaseModel):
@@ -54,8 +57,8 @@ class Recipe(BaseModel):
     title: str = ""
     language: str = "pol"
     version: str = DEV
-    data: str = "../data"
-    sources: str = "../sources"
+    data: str = _DEFAULTS["data"]
+    sources: str = _DEFAULTS["sources"]
     steps: dict[str, Step] = Field(min_length=1)
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
@@ -111,7 +114,28 @@ class Recipe(BaseModel):
         for name, step in self.steps.items():
             check_name(name, "step")
             check_version(step.version or self.version)
+            for read in step.reads:
+                self._check_read(name, read)
         self.order()
+
+    def _check_read(self, name: str, read: str) -> None:
+        """Another recipe's artifact is read by its full name; a step of this one is not."""
+        if "/" not in read:
+            return
+        where = f"{self.file}: steps.{name}"
+        if not _REFERENCE.fullmatch(read):
+            raise UsageError(
+                f"reads {read!r}, which is neither a step nor recipe/step@version", where=where
+            )
+        other, _, version = read.partition("@")
+        recipe, _, step = other.partition("/")
+        own = self.steps.get(step)
+        if recipe == self.name and own and version in ("", own.version or self.version):
+            raise UsageError(
+                f"reads {read!r}, a step of this recipe, by its full name",
+                where=where,
+                fix=f"write {step!r}",
+            )
 
     def order(self) -> list[str]:
         """Names of the steps, each after those that it reads; otherwise as written.
@@ -180,6 +204,7 @@ def apply_settings(values: dict[str, Any], settings: Sequence[str]) -> dict[str,
         {'steps': {'base': {'steps': 200}}, 'data': '/srv/texts'}
     """
     values = dict(values)
+    steps = values.get("steps", {})
     for setting in settings:
         key, equals, text = setting.partition("=")
         parts = key.strip().split(".")
@@ -187,6 +212,11 @@ def apply_settings(values: dict[str, Any], settings: Sequence[str]) -> dict[str,
             raise UsageError(
                 f"--set {setting!r} is not of the form key=value",
                 fix="for example --set steps.base.seed=2",
+            )
+        if parts[0] == "steps" and len(parts) > 1 and steps and parts[1] not in steps:
+            raise UsageError(
+                f"--set {key}: there is no step {parts[1]!r}",
+                fix=_nearest(parts[1], steps) or f"steps are: {', '.join(steps)}",
             )
         table = values
         for part in parts[:-1]:
@@ -215,6 +245,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> Usage
         got = first.get("input")
         shown = f", got {got!r}" if isinstance(got, str | int | float | bool | list) else ""
         what = first["msg"].removeprefix("Value error, ") + shown
+        if first["type"] == "string_type" and shown:
+            fix = f"write it in quotes; on the command line --set \"{key}='{got}'\""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return UsageError(f"{what}{more}", where=f"{where}: {key}", fix=fix)
 
@@ -237,9 +269,16 @@ def _read(path: Path, depth: int = 0) -> dict[str, Any]:
         raise UsageError("extends must be the path of a recipe", where=str(path))
     parent = path.resolve().parent / base
     merged = _read(parent, depth + 1)
-    for key in ("data", "sources"):
-        if key in merged:
-            merged[key] = str(parent.parent / merged[key])
+    if "name" not in values:
+        raise UsageError(
+            "a recipe that extends another needs a name of its own",
+            where=str(path),
+            fix="add name = …: two recipes of one name would replace each other's artifacts",
+        )
+    for key, default in _DEFAULTS.items():
+        place = merged.get(key, default)
+        if isinstance(place, str):
+            merged[key] = str(parent.parent / place)
     return _merge(merged, values)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -15,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import mowa
-from mowa.errors import MowaError, UsageError
-from mowa.execution import Ledger, PlainProgress, Progress
+from mowa.errors import DataError, MowaError, UsageError
+from mowa.execution import Context, Ledger, PlainProgress, Progress
 from mowa.recipe._plan import (
     Planned,
     State,
@@ -28,6 +30,7 @@ from mowa.recipe._plan import (
 )
 from mowa.recipe._recipe import Recipe
 from mowa.workspace import (
+    DEV,
     Artifact,
     Inputs,
     Metrics,
@@ -81,6 +84,11 @@ def run(
         UsageError: For a mistake in the recipe, a drifted fixed version, a `confirm` that says no.
         MowaError: Where a step fails; what is finished is kept.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UsageError(
+            "a worker process imports the script that called run()",
+            fix='call it under `if __name__ == "__main__":`',
+        )
     if not isinstance(workspace, Workspace):
         workspace = Workspace.open(workspace, create=True)
     workers = workers or usable_cores()
@@ -97,7 +105,7 @@ def run(
             result = _make(
                 item, recipe, workspace, made, workers=workers, progress=progress, wait=wait
             )
-        made[item.fingerprint] = result.artifact
+        made[item.id] = result.artifact
         results.append(result)
     return results
 
@@ -142,6 +150,12 @@ def _make(
         found = workspace.find(item.name, item.version)
         if found is not None and found.fingerprint == item.fingerprint:
             return StepResult(found, "up to date", 0.0)
+        if found is not None and item.version != DEV:
+            raise UsageError(
+                "another run has fixed it as another build meanwhile",
+                where=item.id,
+                fix="choose another version, or run that recipe",
+            )
         recovered = workspace.recover(item.name, item.version, item.fingerprint)
         if recovered is not None:
             return StepResult(recovered, "recover", 0.0)
@@ -158,8 +172,10 @@ def _make(
                 progress=progress,
                 cache=workspace.cache(f"{item.name}.json"),
             )
-            inputs = _load_inputs(item, workspace, made)
-            metrics = item.type.load()(item.config, inputs, out, context)
+            inputs = _load_inputs(item, made)
+            with _reading(workspace, inputs):
+                metrics = item.type.load()(item.config, inputs, out, context)
+            _check_unchanged(item, context, partial)
             if ledger.path.exists():
                 ledger.write_sorted(out / "ledger.jsonl")
             artifact = Artifact(
@@ -174,27 +190,44 @@ def _make(
                 inputs=references(item.inputs),
                 code=code_version(),
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
-                seconds=round(elapsed(total=True), 1),
+                # A killed run could note nothing; a step that counts its own time knows better.
+                seconds=round(max(elapsed(total=True), metrics.get("seconds", 0.0)), 1),
                 files=(),
                 metrics=metrics,
                 rights=_rights(item, inputs, metrics),
             )
-            artifact = workspace.publish(artifact, ledger.digests())
+            artifact = workspace.publish(artifact, ledger.digests(), progress.say)
         return StepResult(artifact, item.state, elapsed())
 
 
-def _load_inputs(item: Planned, workspace: Workspace, made: dict[str, Artifact]) -> Inputs:
+def _load_inputs(item: Planned, made: dict[str, Artifact]) -> Inputs:
     artifacts = []
     for source in item.inputs:
-        artifact = source if isinstance(source, Artifact) else made[source.fingerprint]
-        if not artifact.path.is_dir():
-            raise MowaError(
-                "an input was replaced while this run went on",
-                where=f"{artifact.id} at {workspace.root}",
-                fix="run the recipe again",
-            )
+        artifact = source if isinstance(source, Artifact) else made[source.id]
         artifacts.append(replace(artifact, runtime=current_runtime(source)))
     return Inputs(tuple(artifacts))
+
+
+@contextmanager
+def _reading(workspace: Workspace, inputs: Inputs) -> Iterator[None]:
+    """Keep every input in its place; another run that would replace one waits."""
+    with ExitStack() as stack:
+        for artifact in inputs.artifacts:
+            stack.enter_context(workspace.reading(artifact))
+        yield
+
+
+def _check_unchanged(item: Planned, context: Context, partial: Path) -> None:
+    """What a step observed for its fingerprint must still be so when it has read it."""
+    observe = item.type.observe()
+    if observe is None:
+        return
+    if observe(item.config, context, context.cache) != item.identity["observed"]:
+        shutil.rmtree(partial)
+        raise DataError(
+            "the files of the source changed while the run went on",
+            fix="run again: the inventory is taken anew",
+        )
 
 
 def _rights(item: Planned, inputs: Inputs, metrics: Metrics) -> dict[str, Any]:

@@ -125,7 +125,9 @@ def _encode_unit(work: _Work, out: Path) -> dict[str, Any]:
 
 def _write_shard(out: Path, name: str, tokens: npt.NDArray[Any], table: pl.DataFrame) -> list[str]:
     with writing(out / f"{name}.npy") as partial, partial.open("wb") as file:
-        np.lib.format.write_array(file, tokens, allow_pickle=False)
+        # Not `write_array`: on a full disk it raises an error without its number.
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(tokens))
+        file.write(tokens.data.cast("B"))
     with writing(out / f"{name}.documents.parquet") as partial:
         pq.write_table(table.to_arrow().cast(_DOCUMENTS), partial, compression="zstd")
     return [f"{name}.npy", f"{name}.documents.parquet"]

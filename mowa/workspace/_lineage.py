@@ -33,12 +33,12 @@ class Node:
 
     def walk(self) -> list[Node]:
         """This node and all below it, each artifact once."""
-        seen: dict[str, Node] = {}
+        seen: dict[InputRef, Node] = {}
         waiting = [self]
         while waiting:
             node = waiting.pop(0)
-            if node.reference.fingerprint not in seen:
-                seen[node.reference.fingerprint] = node
+            if node.reference not in seen:
+                seen[node.reference] = node
                 waiting.extend(node.children)
         return list(seen.values())
 
@@ -46,7 +46,12 @@ class Node:
 def lineage(workspace: Workspace, artifact: Artifact, direction: Direction = "up") -> Node:
     """The tree of what `artifact` was made from (up), or of what was made from it (down)."""
     if direction == "up":
-        return _up(reference_to(artifact), workspace.by_fingerprint())
+        everything = [*workspace.superseded(), *workspace.all()]
+        return _up(
+            reference_to(artifact),
+            {reference_to(item): item for item in everything},
+            {item.fingerprint: item for item in everything},
+        )
     users: dict[str, list[Artifact]] = {}
     for item in workspace.all():
         for used in item.inputs:
@@ -59,9 +64,10 @@ def reference_to(artifact: Artifact) -> InputRef:
     return InputRef(artifact.name, artifact.version, artifact.fingerprint, artifact.kind)
 
 
-def _up(reference: InputRef, known: dict[str, Artifact]) -> Node:
-    artifact = known.get(reference.fingerprint)
-    children = tuple(_up(item, known) for item in artifact.inputs) if artifact else ()
+def _up(reference: InputRef, exact: dict[InputRef, Artifact], twins: dict[str, Artifact]) -> Node:
+    """The same build under another name or version stands in for one that is gone."""
+    artifact = exact.get(reference) or twins.get(reference.fingerprint)
+    children = tuple(_up(item, exact, twins) for item in artifact.inputs) if artifact else ()
     return Node(reference, artifact, children)
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mowa.errors import MowaError
+from mowa.workspace._files import disk_error
 
 _SECONDS_BETWEEN_TRIES = 0.2
 
@@ -54,12 +55,38 @@ def locked(path: Path, *, wait: bool, say: Callable[[str], None] | None = None) 
             os.truncate(path, 0)
 
 
+@contextmanager
+def read_lock(path: Path) -> Iterator[None]:
+    """Hold `path` with other readers; waits while something is being put in its place."""
+    with _opened(path) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def replace_lock(path: Path, say: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold `path` alone; waits, and says so, while other processes read."""
+    with _opened(path) as descriptor:
+        if not _try(descriptor):
+            if say:
+                say(f"waiting for another run that still reads {path.stem}")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
 def is_locked(path: Path) -> bool:
     """Does a living process hold the lock file `path`?"""
     if not path.exists():
         return False
     with path.open("a", encoding="utf-8") as file:
         return not _try(file.fileno())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        yield file.fileno()
 
 
 def _try(descriptor: int) -> bool:
@@ -72,9 +99,11 @@ def _try(descriptor: int) -> bool:
 
 def _sign(path: Path) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    path.write_text(
-        json.dumps({"host": socket.gethostname(), "process": os.getpid(), "since": since})
-    )
+    record = {"host": socket.gethostname(), "process": os.getpid(), "since": since}
+    try:
+        path.write_text(json.dumps(record))
+    except OSError as error:
+        raise disk_error(error, path) from error
 
 
 def _holder(path: Path) -> str:

@@ -6,15 +6,15 @@ import difflib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from mowa.errors import DataError, UsageError
+from mowa.errors import DataError, MowaError, UsageError
 from mowa.workspace._artifact import RECORD, Artifact, FileRecord
-from mowa.workspace._files import digest, write_text
-from mowa.workspace._lock import is_locked, locked
+from mowa.workspace._files import digest, flush, write_text
+from mowa.workspace._lock import is_locked, locked, read_lock, replace_lock
 
 DEV = "dev"
 
@@ -98,18 +98,11 @@ class Workspace:
 
     def all(self) -> list[Artifact]:
         """Every artifact in its place, by name and version."""
-        return [
-            Artifact.load(record.parent) for record in sorted(self.root.glob(f"*/*@*/{RECORD}"))
-        ]
+        return _loaded(self.root.glob(f"*/*@*/{RECORD}"))
 
     def superseded(self) -> list[Artifact]:
         """Every artifact that a newer build replaced and `gc` has not removed."""
-        records = sorted((self._own / "superseded").glob(f"*/*/{RECORD}"))
-        return [Artifact.load(record.parent) for record in records]
-
-    def by_fingerprint(self) -> dict[str, Artifact]:
-        """Artifacts by fingerprint, those in their place before superseded ones."""
-        return {item.fingerprint: item for item in [*self.superseded(), *self.all()]}
+        return _loaded((self._own / "superseded").glob(f"*/*/{RECORD}"))
 
     def get(self, reference: str) -> Artifact:
         """The artifact that a person means by ``recipe/step``, ``recipe/step@version`` or a folder.
@@ -118,8 +111,10 @@ class Workspace:
             UsageError: Where there is none, with the nearest one there is.
         """
         name, _, version = reference.partition("@")
-        if re.fullmatch(r"[^/]+/[^/]+", name) and (found := self._version_of(name, version)):
-            return found
+        if all(_NAME.fullmatch(part) for part in name.split("/")) and name.count("/") == 1:
+            found = self._version_of(name, version)
+            if found is not None:
+                return found
         folder = Path(reference)
         if (folder / RECORD).exists():
             return Artifact.load(folder.resolve())
@@ -150,17 +145,29 @@ class Workspace:
         """The lock of ``name@version``; see `mowa.workspace.locked`."""
         return locked(self._lock_path(name, version), wait=wait, say=say)
 
-    def publish(self, made: Artifact, digests: Mapping[str, tuple[int, str]]) -> Artifact:
+    def publish(
+        self,
+        made: Artifact,
+        digests: Mapping[str, tuple[int, str]],
+        say: Callable[[str], None] | None = None,
+    ) -> Artifact:
         """Write `artifact.json` into the finished folder `made.path` and put it in its place.
 
         `digests` gives size and hash of files that are known already. A kill in between leaves
         either the folder with its record in the partial place, which `recover` puts in its place,
         or the artifact in its place.
         """
+        gone = [path for path in digests if not (made.path / path).is_file()]
+        if gone:
+            raise MowaError(
+                f"{len(gone)} finished files went while the step ran, for example {gone[0]}",
+                where=str(made.path),
+                fix="run again: what is missing is made anew",
+            )
         files = tuple(_records(made.path, digests))
         made = replace(made, files=files)
         write_text(made.path / RECORD, made.to_json())
-        return self._put(made)
+        return self._put(made, say)
 
     def recover(self, name: str, version: str, fingerprint: str) -> Artifact | None:
         """Put in its place what is finished but not there: killed late, or a change taken back."""
@@ -182,22 +189,47 @@ class Workspace:
             )
         )
 
-    def leftovers(self) -> Iterator[Path]:
-        """Folders of unfinished builds that no living process works on."""
-        for folder in sorted((self._own / "partial").glob("*/*@*")):
-            name, _, rest = folder.name.partition("@")
-            version = rest.rpartition("-")[0]
-            if not is_locked(self._lock_path(f"{folder.parent.name}/{name}", version)):
-                yield folder
+    @contextmanager
+    def reading(self, artifact: Artifact) -> Iterator[None]:
+        """Nothing takes the place of `artifact` while this is held.
 
-    def _put(self, made: Artifact) -> Artifact:
+        Raises:
+            MowaError: Where something has taken its place already.
+        """
+        with read_lock(self._readers_path(artifact.name, artifact.version)):
+            if artifact.path == self.folder(artifact.name, artifact.version):
+                now = self.find(artifact.name, artifact.version)
+                if now is None or now.fingerprint != artifact.fingerprint:
+                    raise MowaError(
+                        "an input was replaced by another run while this one went on",
+                        where=artifact.id,
+                        fix="run the recipe again",
+                    )
+            yield
+
+    def leftovers(self) -> Iterator[tuple[Path, str, str]]:
+        """Unfinished builds that no living process works on: folder, name, version."""
+        for folder in sorted((self._own / "partial").glob("*/*@*")):
+            step, _, rest = folder.name.partition("@")
+            name, version = f"{folder.parent.name}/{step}", rest.rpartition("-")[0]
+            finished = (folder / "out" / RECORD).exists()  # only to be put in its place
+            if not finished and not is_locked(self._lock_path(name, version)):
+                yield folder, name, version
+
+    def _put(self, made: Artifact, say: Callable[[str], None] | None = None) -> Artifact:
         target = self.folder(made.name, made.version)
         current = self.find(made.name, made.version)
         if current is not None:
+            if made.version != DEV:
+                raise UsageError(
+                    f"{made.id} is fixed as another build ({current.fingerprint[:12]})",
+                    fix="choose a version that is not taken",
+                )
             old = self._superseded_folder(current.name, current.version, current.fingerprint)
             shutil.rmtree(old, ignore_errors=True)
             old.parent.mkdir(parents=True, exist_ok=True)
-            target.rename(old)
+            with replace_lock(self._readers_path(made.name, made.version), say):
+                target.rename(old)
         elif target.exists():
             raise DataError(
                 f"a folder without {RECORD} stands where {made.id} should go",
@@ -215,6 +247,9 @@ class Workspace:
     def _lock_path(self, name: str, version: str) -> Path:
         return self._own / "locks" / f"{name}@{version}.lock"
 
+    def _readers_path(self, name: str, version: str) -> Path:
+        return self._own / "locks" / f"{name}@{version}.readers"
+
     def _version_of(self, name: str, version: str) -> Artifact | None:
         if version:
             return self.find(name, version)
@@ -224,12 +259,26 @@ class Workspace:
         return max(versions, key=lambda item: item.created, default=None)
 
 
+def _loaded(records: Iterable[Path]) -> list[Artifact]:
+    """The artifacts of `records`; one that another run moves away at this moment is left out."""
+    found = []
+    for record in sorted(records):
+        try:
+            found.append(Artifact.load(record.parent))
+        except DataError:
+            if record.exists():
+                raise
+    return found
+
+
 def _records(folder: Path, digests: Mapping[str, tuple[int, str]]) -> Iterator[FileRecord]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != RECORD:
             relative = path.relative_to(folder).as_posix()
             size = path.stat().st_size
             known = digests.get(relative)
+            if known is None:
+                flush(path)
             yield FileRecord(
                 relative, size, known[1] if known and known[0] == size else digest(path)
             )

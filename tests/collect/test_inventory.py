@@ -286,7 +286,9 @@ def test_a_socket_is_no_file(world, monkeypatch):
 def test_a_name_that_is_not_utf8_is_refused(world):
     name = os.fsencode(world / "data" / "proby") + b"/za\xbf\xf3\xb3\xe6.txt"
     os.close(os.open(name, os.O_CREAT))
-    with pytest.raises(DataError, match="name of this file is not UTF-8") as caught:
+    with pytest.raises(
+        DataError, match="name of this file or of its folder is not UTF-8"
+    ) as caught:
         look(world)
     str(caught.value).encode()
 

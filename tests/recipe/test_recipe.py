@@ -39,6 +39,12 @@ def plan(toy, text):
         ("name = ", "this is not TOML"),
         ("extends = 'gone.toml'", "there is no such recipe"),
         ("extends = 'r.toml'", "circle"),
+        (
+            "name='x'\n[steps.ab]\ndoes='read'\n[steps.c]\ndoes='double'\nreads='x/ab'",
+            "a step of this recipe, by its full name.*write 'ab'",
+        ),
+        ("name='x'\n[steps.c]\ndoes='double'\nreads='/tmp/x'", "neither a step nor recipe/step"),
+        ("name='x'\nversion=1.0\n[steps.c]\ndoes='read'", "write it in quotes"),
         ("extends = 3", "extends must be the path"),
     ],
 )
@@ -95,6 +101,9 @@ def test_settings_reach_deep_keys_and_keep_their_types(toy):
 def test_a_recipe_extends_another(toy):
     sub = toy.folder / "sub"
     sub.mkdir()
+    (sub / "nameless.toml").write_text("extends = '../toy.toml'")
+    with pytest.raises(UsageError, match="needs a name of its own"):
+        Recipe.load(sub / "nameless.toml")
     (sub / "more.toml").write_text("extends = '../toy.toml'\nname = 'more'\nsteps.sum.start = 3\n")
     recipe = Recipe.load(sub / "more.toml")
     assert recipe.name == "more"

@@ -230,15 +230,26 @@ print("operations", -left)
 """
 
 
-def drive(toy, kill_at, *settings):
+def drive_command(toy, kill_at, *settings):
     code = textwrap.dedent(DRIVER).format(path=[p for p in sys.path if p])
+    return [sys.executable, "-c", code, str(kill_at), str(toy.folder), *settings]
+
+
+def drive(toy, kill_at, *settings):
     return subprocess.run(
-        [sys.executable, "-c", code, str(kill_at), str(toy.folder), *settings],
+        drive_command(toy, kill_at, *settings),
         capture_output=True,
         text=True,
         env={k: v for k, v in os.environ.items() if not k.startswith("COV")},
         check=False,
     )
+
+
+def drive_only(toy, to, *settings):
+    """Run up to `to` in another process; its exit code."""
+    command = drive_command(toy, 0, *settings)
+    command[2] = command[2].replace("workers=1)", f"workers=1, to={to!r})")
+    return subprocess.run(command, check=False).returncode
 
 
 def contents(toy):
@@ -328,3 +339,137 @@ def _alive(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+def test_an_input_is_not_replaced_while_a_step_reads_it(toy, monkeypatch):
+    """A second run that wants to rebuild an input waits until the first has read it."""
+    toy.run(to="doubled")
+    real = toy_steps.run_total
+    seen = []
+
+    def slow(config, inputs, out, context):
+        before = (inputs.one("numbers").path / "doubled" / "00000.json").read_text()
+        other = subprocess.Popen(drive_command(toy, 0, "steps.doubled.factor=100"))
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(2.5)
+        seen.append((before, (inputs.one("numbers").path / "doubled" / "00000.json").read_text()))
+        others.append(other)
+        return real(config, inputs, out, context)
+
+    others = []
+    monkeypatch.setattr(toy_steps, "run_total", slow)
+    assert toy.run()[-1].artifact.metrics == {"total": 30}
+    assert others[0].wait(60) == 0
+    assert seen == [("[2, 4]", "[2, 4]")]
+    monkeypatch.setattr(toy_steps, "run_total", real)
+    assert Workspace.open(toy.workspace).get("toy/sum").metrics == {"total": 1500}
+
+
+def test_an_input_replaced_before_a_step_began_is_noticed(toy, monkeypatch):
+    from mowa.recipe import _run
+
+    real = _run._load_inputs
+
+    def replaced_meanwhile(item, made):
+        inputs = real(item, made)
+        if item.name == "toy/sum":
+            assert drive_only(toy, "doubled", "steps.doubled.factor=100") == 0
+        return inputs
+
+    toy.run(to="doubled")
+    monkeypatch.setattr(_run, "_load_inputs", replaced_meanwhile)
+    with pytest.raises(MowaError, match="an input was replaced by another run"):
+        toy.run()
+    assert Workspace.open(toy.workspace).find("toy/sum", "dev") is None
+
+
+def test_a_file_that_changes_between_plan_and_reading_is_noticed(toy, monkeypatch):
+    real = toy_steps.run_numbers
+
+    def change_then_read(config, inputs, out, context):
+        (toy.folder / "numbers.txt").write_text("1 2 3 4 9")
+        return real(config, inputs, out, context)
+
+    monkeypatch.setattr(toy_steps, "run_numbers", change_then_read)
+    with pytest.raises(MowaError, match="changed while the run went on"):
+        toy.run()
+    monkeypatch.setattr(toy_steps, "run_numbers", real)
+    assert toy.run()[-1].artifact.metrics == {"total": 38}
+    (toy.folder / "numbers.txt").write_text("1 2 3 4 5")
+    assert toy.run()[-1].artifact.metrics == {"total": 30}
+
+
+def test_two_runs_do_not_overwrite_a_fixed_version(toy):
+    store = Workspace.open(toy.workspace, create=True)
+    plan_of_first = toy.recipe("version='1.0'")
+    from mowa.recipe import _run
+
+    real = _run._make
+
+    def late(item, *args, **kwargs):
+        if item.step == "doubled":
+            _run._make = real
+            assert drive(toy, 0, "version='1.0'", "steps.doubled.factor=100").returncode == 0
+        return real(item, *args, **kwargs)
+
+    _run._make = late
+    try:
+        with pytest.raises(UsageError, match="fixed it as another build"):
+            run(plan_of_first, store, workers=1)
+    finally:
+        _run._make = real
+    assert store.get("toy/sum@1.0").metrics == {"total": 1500}
+
+
+def test_promote_keeps_to_the_recipe_and_to_fixed_inputs(toy):
+    toy.run()
+    twin = toy.recipe("name='zoo'")
+    run(twin, toy.workspace, workers=1)
+    store = Workspace.open(toy.workspace)
+    fixed = [item.id for item in promote(store, store.get("toy/sum"), "v1")]
+    assert fixed == ["toy/numbers@v1", "toy/doubled@v1", "toy/sum@v1"]
+    assert store.find("zoo/sum", "v1") is None
+    reader = Recipe.from_values(
+        {"name": "other", "steps": {"sum": {"does": "total", "reads": "toy/doubled@v1"}}}
+    )
+    run(reader, store, workers=1)
+    assert [item.id for item in promote(store, store.get("other/sum"), "2.0")] == ["other/sum@2.0"]
+    assert store.get("other/sum@2.0").inputs[0].version == "v1"
+    same = Recipe.from_values(
+        {
+            "name": "other",
+            "version": "v1",
+            "steps": {"sum": {"does": "total", "reads": "toy/doubled"}},
+        }
+    )
+    assert run(same, store, workers=1)[-1].artifact.inputs[0].version == "v1"
+
+
+def test_gc_leaves_what_a_run_could_go_on_from(toy, monkeypatch):
+    toy.run()
+    assert drive(toy, 60, "steps.doubled.factor=3").returncode == -signal.SIGKILL
+    store = Workspace.open(toy.workspace)
+    unfinished = [folder for folder, _, _ in store.leftovers()]
+    assert len(unfinished) == 1
+    assert collect_garbage(store) == 0
+    assert unfinished[0].exists()
+    with store.lock("toy/doubled", "dev"):
+        assert collect_garbage(store, unfinished=True) == 0
+    assert collect_garbage(store, unfinished=True) > 0
+    assert toy.run("steps.doubled.factor=3")[-1].artifact.metrics == {"total": 45}
+
+
+def test_a_script_that_forgets_the_main_guard_is_told(toy):
+    script = toy.folder / "script.py"
+    script.write_text(
+        f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}\n"
+        "import toy_steps; from pathlib import Path; from mowa.recipe import STEPS, Recipe, run\n"
+        "STEPS.update(toy_steps.TOY_STEPS)\n"
+        "run(Recipe.load(Path('toy.toml')), Path('ws'), workers=2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=toy.folder, capture_output=True, text=True,
+        check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "__main__" in done.stderr

@@ -259,18 +259,19 @@ def test_a_full_disk(project, tmp_path, mowa):
 
 
 def test_a_file_that_changes_while_the_run_goes_on(told, project, monkeypatch):
-    from mowa.collect import _inventory
+    from mowa.corpus import _documents
 
-    real = _inventory.run
+    real = _documents.run
+    path = project / "data" / "texts" / "t001.txt"
 
-    def run_and_change(*args):
-        metrics = real(*args)
-        (project / "data" / "texts" / "t001.txt").write_text("inny tekst, dużo krótszy", "utf-8")
-        return metrics
+    def change_and_run(*args):
+        path.write_bytes(path.read_bytes().replace(b"numer 1", b"numer 7"))  # the same size
+        return real(*args)
 
-    monkeypatch.setattr(_inventory, "run", run_and_change)
+    monkeypatch.setattr(_documents, "run", change_and_run)
     message = told(code=1)
     assert "t001.txt" in message
+    assert "run again" in message
 
 
 def test_two_files_may_use_the_same_ids(project, mowa):

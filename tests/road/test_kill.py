@@ -88,8 +88,7 @@ def test_a_run_with_workers_killed_by_the_clock_ends_with_the_same_bytes(whole, 
     done = subprocess.run(command, cwd=killed, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert files(killed) == files(project)
-    leftovers = list(Workspace.open(killed / "workspace").leftovers())
-    assert leftovers == []
+    assert list(Workspace.open(killed / "workspace").leftovers()) == []
     assert not list((killed / "workspace").rglob(".*.partial"))
 
 
