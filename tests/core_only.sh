@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: core_only.sh BIN, where BIN belongs to an environment with the core dependencies only.
 set -eu
-bin=$1
+bin=$(cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$bin/python" - <<'PYTHON'
