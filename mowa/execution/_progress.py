@@ -58,7 +58,7 @@ class PlainProgress:
 
     def say(self, line: str) -> None:
         """Print the line."""
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 class BarProgress:
@@ -86,7 +86,7 @@ class BarProgress:
 
     def say(self, line: str) -> None:
         """Print the line."""
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def best_progress(console: Console | None = None) -> Progress:
