@@ -2,11 +2,12 @@
 
 from mowa.collect._config import InventoryConfig, ReaderOptions
 from mowa.collect._inventory import observe, root_of, scan
-from mowa.collect._readers import format_of, read_file
-from mowa.collect._records import Record, Skipped
+from mowa.collect.readers import format_of, read_file
+from mowa.collect.readers._records import Part, Record, Skipped
 
 __all__ = [
     "InventoryConfig",
+    "Part",
     "ReaderOptions",
     "Record",
     "Skipped",

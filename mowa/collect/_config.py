@@ -39,6 +39,9 @@ class ReaderOptions(StepConfig):
     max_record_bytes: int = Field(
         16 << 20, ge=1, description="a longer line, text or page is not read into memory"
     )
+    split_parts: bool = Field(
+        default=False, description="pages and chapters are documents of their own"
+    )
     bad_input: Literal["refuse", "skip"] = Field(
         "refuse", description="broken input stops the step, or is counted and left out"
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warc_pages import PAGE, bare_deflate, chunked, http
 
-from mowa.collect._http import (
+from mowa.collect.readers._http import (
     BodyError,
     BodyTooLargeError,
     decode_body,

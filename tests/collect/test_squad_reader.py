@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from mowa.collect import Record, Skipped, _squad
+from mowa.collect import Record, Skipped
+from mowa.collect.readers import _squad
 from mowa.errors import DataError
 
 ARTICLES = [

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warc_pages import PAGE, chunked, gz, http, record
 
-from mowa.collect import ReaderOptions, Record, Skipped, _warc, read_file
+from mowa.collect import ReaderOptions, Record, Skipped, read_file
+from mowa.collect.readers import _warc
 from mowa.errors import DataError, MowaError
 
 FOUR = [record(name, http(PAGE + name.encode() * 200)) for name in "abcd"]

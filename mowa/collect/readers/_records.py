@@ -9,17 +9,36 @@ from mowa.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A place inside a record that has a name of its own: a page, a chapter.
+
+    Attributes:
+        label: What it is called in locators: ``page=3``, ``chapter=12``; no ``#``, ``&`` or space.
+        text: Its text.
+        runs_on: Its first line goes on with the sentence at the end of the part before it (a page
+            break), so the two are joined with a space and not with an empty line.
+    """
+
+    label: str
+    text: str
+    runs_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One record that may become a document.
+    """One record that may become a document: by its `text`, its `parts`, or its `html`.
 
     Attributes:
         key: The record's own key within its source, the same however the file is compressed:
             WARC-Record-ID, the record's id, or the file's path, with ``#line`` where it holds many.
         locator: Where it lies: ``web/a.warc.gz#offset=1234&record=<urn:uuid:…>``,
             ``n.jsonl.zst#line=12``, ``a.txt``, ``data.json#paragraph=3/1``.
-        text: Its text; None for HTML.
+        text: Its text; None for HTML, and where it has parts.
+        parts: Its text in parts, in order, where it has pages or chapters that locators name.
         html: The page as it was served, HTTP transfer and content encodings undone.
         encoding: The charset that the HTTP header claims.
+        notes: What was done to it on the way in, each a short word in kebab-case that is counted:
+            ``decoded-windows-1250``, ``repaired-double-utf-8``.
     """
 
     key: str
@@ -33,6 +52,8 @@ class Record:
     date: str | None = None
     language: str | None = None
     licence: str | None = None
+    parts: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mowa.collect._config import ReaderOptions
-from mowa.collect._records import Record, Skipped, broken
-from mowa.collect._streams import lines, open_stream
+from mowa.collect.readers._records import Record, Skipped, broken
+from mowa.collect.readers._streams import lines, open_stream, uncompressed
 
 
 class BrokenJsonError(ValueError):
@@ -25,7 +25,7 @@ class BrokenJsonError(ValueError):
 def read_jsonl(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:
     """One record a line; blank lines are none. A line without an id is known by its number."""
     number = 0
-    stem = relative.removesuffix(".gz").removesuffix(".zst")
+    stem = uncompressed(relative)
     with open_stream(path) as stream:
         for number, line in lines(stream, options.max_record_bytes):
             locator = f"{relative}#line={number}"

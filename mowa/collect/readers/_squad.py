@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mowa.collect._config import ReaderOptions
-from mowa.collect._jsonl import BrokenJsonError, encodable, parse
-from mowa.collect._records import Record, Skipped, broken
-from mowa.collect._streams import open_stream
+from mowa.collect.readers._jsonl import BrokenJsonError, encodable, parse
+from mowa.collect.readers._records import Record, Skipped, broken
+from mowa.collect.readers._streams import open_stream, uncompressed
 from mowa.errors import DataError
 
 MAX_FILE_BYTES = 256 << 20
@@ -45,7 +45,7 @@ def read_squad(path: Path, relative: str, options: ReaderOptions) -> Iterator[Re
         yield broken(relative, error.reason, error.detail, options)
         return
     del raw
-    stem = relative.removesuffix(".gz").removesuffix(".zst")
+    stem = uncompressed(relative)
     for article_index, article in enumerate(_list(value, "data", path)):
         article_key = _id(article) or f"{stem}#{article_index}"
         for index, paragraph in enumerate(_list(article, "paragraphs", path)):

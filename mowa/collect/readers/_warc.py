@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from mowa.collect._config import ReaderOptions
-from mowa.collect._http import (
+from mowa.collect.readers._http import (
     BodyError,
     BodyTooLargeError,
     Head,
@@ -22,8 +22,8 @@ from mowa.collect._http import (
     looks_like_html,
     parse_head,
 )
-from mowa.collect._records import Record, Skipped, broken
-from mowa.collect._streams import MAGIC_BYTES, Failure, Stream, holds_gzip, open_stream
+from mowa.collect.readers._records import Record, Skipped, broken
+from mowa.collect.readers._streams import MAGIC_BYTES, Failure, Stream, holds_gzip, open_stream
 from mowa.errors import DataError
 
 if TYPE_CHECKING:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from mowa.collect._config import ReaderOptions
-from mowa.collect._jsonl import read_jsonl
-from mowa.collect._records import Record, Skipped, broken
-from mowa.collect._squad import read_squad
-from mowa.collect._streams import open_stream
-from mowa.collect._warc import read_warc
+from mowa.collect.readers._records import Record, Skipped
+from mowa.collect.readers._streams import uncompressed
 from mowa.errors import DataError, UsageError
 
-_SUFFIXES = {".txt": "text", ".jsonl": "jsonl", ".json": "squad", ".warc": "warc"}
-_COMPRESSED = (".gz", ".zst")
-
 Reader = Callable[[Path, str, ReaderOptions], Iterator[Record | Skipped]]
+
+# Formats by name: the module that reads it. A module is imported when its format is met.
+_READERS = {
+    "text": "_text:read_text",
+    "jsonl": "_jsonl:read_jsonl",
+    "warc": "_warc:read_warc",
+    "squad": "_squad:read_squad",
+}
+
+_SUFFIXES = {".txt": "text", ".jsonl": "jsonl", ".json": "squad", ".warc": "warc"}
 
 
 def read_file(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:
     """Yield every record of one file, in its order.
+
+    Under ``split_parts`` a record that has parts is one record for each of them.
 
     Args:
         path: The file.
@@ -33,9 +40,14 @@ def read_file(path: Path, relative: str, options: ReaderOptions) -> Iterator[Rec
         DataError: Where the file may not be read or is not of its format at all; and where
             anything in it is broken, unless ``bad_input = "skip"``.
     """
-    reader = _READERS[format_of(relative, options)]
+    module, _, function = _READERS[format_of(relative, options)].partition(":")
+    reader: Reader = getattr(import_module(f"{__name__}.{module}"), function)
     try:
-        yield from reader(path, relative, options)
+        for item in reader(path, relative, options):
+            if options.split_parts and isinstance(item, Record) and item.parts:
+                yield from _split(item)
+            else:
+                yield item
     except OSError as error:
         fix = "put it back" if isinstance(error, FileNotFoundError) else "see that it can be read"
         raise DataError(
@@ -46,14 +58,14 @@ def read_file(path: Path, relative: str, options: ReaderOptions) -> Iterator[Rec
 
 
 def format_of(relative: str, options: ReaderOptions) -> str:
-    """The format that `relative` is read as: ``text``, ``jsonl``, ``warc`` or ``squad``.
+    """The format that `relative` is read as, such as ``text`` or ``warc``.
 
     Raises:
         UsageError: Under ``format = "auto"``, where the name says nothing.
     """
     if options.format != "auto":
         return options.format
-    found = _SUFFIXES.get(Path(_uncompressed(relative)).suffix.lower())
+    found = _SUFFIXES.get(Path(uncompressed(relative)).suffix.lower())
     if found is None or (found == "warc" and relative.endswith(".zst")):
         known = ", ".join(_SUFFIXES)
         raise UsageError(
@@ -65,35 +77,14 @@ def format_of(relative: str, options: ReaderOptions) -> str:
     return found
 
 
-def _uncompressed(relative: str) -> str:
-    for suffix in _COMPRESSED:
-        relative = relative.removesuffix(suffix)
-    return relative
-
-
-def _read_text(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:
-    with open_stream(path) as stream:
-        raw = bytearray()
-        while len(raw) <= options.max_record_bytes and (chunk := stream.read(1 << 16)):
-            raw += chunk
-        failure = stream.failure
-    if failure is not None:
-        yield broken(relative, failure.reason, failure.detail, options)
-        return
-    if len(raw) > options.max_record_bytes:
-        yield broken(relative, "record-too-large", "", options)
-        return
-    try:
-        text = raw.removeprefix(codecs.BOM_UTF8).decode("utf-8")
-    except UnicodeDecodeError as error:
-        yield broken(relative, "invalid-utf-8", f"byte {error.start}: {error.reason}", options)
-        return
-    yield Record(_uncompressed(relative), relative, text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-_READERS: dict[str, Reader] = {
-    "text": _read_text,
-    "jsonl": read_jsonl,
-    "warc": read_warc,
-    "squad": read_squad,
-}
+def _split(record: Record) -> Iterator[Record]:
+    """One record a part: its place is added to key and locator."""
+    for part in record.parts:
+        sign = "&" if "#" in record.locator else "#"
+        yield replace(
+            record,
+            key=f"{record.key}#{part.label}",
+            locator=f"{record.locator}{sign}{part.label}",
+            text=part.text,
+            parts=(),
+        )

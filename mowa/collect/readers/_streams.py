@@ -67,6 +67,13 @@ def holds_gzip(path: Path, head: bytes) -> bool:
     return head.startswith(b"\x1f\x8b") or (path.suffix == ".gz" and head != b"WARC/")
 
 
+def uncompressed(relative: str) -> str:
+    """A file's name without the suffixes that only say how it is compressed."""
+    for suffix in (".gz", ".zst"):
+        relative = relative.removesuffix(suffix)
+    return relative
+
+
 def lines(stream: Stream, limit: int) -> Iterator[tuple[int, bytes | None]]:
     """Number (from 1) and bytes of each line without its end; None for one longer than `limit`.
 
