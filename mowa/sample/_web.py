@@ -45,6 +45,21 @@ HOSTS = {
     "gazeta": Host("gazeta.example", "Gazeta Lokalna", ("Wiadomości", "Pogoda", "Ogłoszenia")),
     "opowiadania": Host("opowiadania.example", "Półka z opowiadaniami", ("Baśnie", "Podróże")),
     "poradnik": Host("poradnik.example", "Poradnik domowy", ("Dom", "Zdrowie"), compressed=True),
+    "bip": Host(
+        "bip-gmina.example", "Biuletyn Informacji Publicznej", ("Rada", "Uchwały"), "latin2"
+    ),
+    "sklep": Host("sklep-rzemioslo.example", "Sklep z rękodziełem", ("Nowości", "Koszyk")),
+    "parafia": Host("parafia.example", "Parafia świętego Marcina", ("Ogłoszenia", "Historia")),
+    "dokumentacja": Host("dokumentacja.example", "Podręcznik użytkownika", ("Wstęp", "Indeks")),
+    "szkola": Host("szkola.example", "Szkoła Podstawowa nr 3", ("Uczniowie", "Czytanki")),
+    "kronika": Host("kronika.example", "Kronika Regionu", ("Region", "Kultura", "Sport")),
+    "muzeum": Host("muzeum.example", "Muzeum Ziemi", ("Wystawy", "Zbiory")),
+    "szlaki": Host("szlaki.example", "Szlaki piesze i rowerowe", ("Góry", "Jeziora")),
+    "blog": Host("blog-z-podrozy.example", "Notatki z drogi", ("O mnie", "Archiwum")),
+    "nauka": Host("nauka.example", "Nauka po ludzku", ("Odkrycia", "Uczeni")),
+    "dzialka": Host("dzialkowcy.example", "Forum działkowców", ("Warzywa", "Kwiaty")),
+    "klub": Host("klub-sportowy.example", "Klub Sportowy Sokół", ("Mecze", "Drużyna")),
+    "gwary": Host("gwary.example", "Mowa naszych dziadków", ("Słowniczek", "Opowieści")),
 }
 
 
@@ -166,7 +181,7 @@ def _response(page: Page) -> bytes:
 
 
 def _charset(host: Host) -> str:
-    return {"cp1250": "windows-1250"}.get(host.encoding, host.encoding)
+    return {"cp1250": "windows-1250", "latin2": "iso-8859-2"}.get(host.encoding, host.encoding)
 
 
 def _html(page: Page) -> str:
