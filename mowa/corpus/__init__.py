@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mowa.corpus._config import Bounds, CorpusConfig, DocumentsConfig, SignalsConfig
+from mowa.corpus._config import Bounds, CorpusConfig, DocumentsConfig, HoldOut, SignalsConfig
 
 if TYPE_CHECKING:
     from mowa.corpus._read import find_document, kept_documents, shard_names
@@ -16,6 +16,7 @@ __all__ = [
     "CorpusConfig",
     "DocumentsConfig",
     "Explanation",
+    "HoldOut",
     "Rule",
     "SignalsConfig",
     "find_document",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mowa.collect import ReaderOptions
 from mowa.workspace import StepConfig
@@ -41,6 +41,32 @@ class Bounds(StepConfig):
         return self
 
 
+class HoldOut(StepConfig):
+    """Documents to set aside for evaluation; all that is given must hold."""
+
+    source: str | None = Field(None, description="name of the source")
+    author: str | None = Field(None, description="words that the author's name has, in any order")
+    years: tuple[int, int] | None = Field(
+        None, description="first and last year; the year is the first four digits of the date"
+    )
+
+    @field_validator("years", mode="before")
+    @classmethod
+    def _from_list(cls, value: object) -> object:
+        """TOML has lists, no tuples."""
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.source is None and self.author is None and self.years is None:
+            raise ValueError("name a source, an author or years")
+        if self.author is not None and not any(map(str.isalnum, self.author)):
+            raise ValueError(f"there is no word in the author {self.author!r}")
+        if self.years is not None and self.years[0] > self.years[1]:
+            raise ValueError(f"the years {self.years[0]} to {self.years[1]} are in no order")
+        return self
+
+
 class CorpusConfig(StepConfig):
     """What is kept."""
 
@@ -52,6 +78,16 @@ class CorpusConfig(StepConfig):
         0.5, ge=0, le=1, description="how sure the identifier must be of the corpus's language"
     )
     held_out: float = Field(
-        0.05, gt=0, lt=1, description="share of the kept documents set aside for evaluation"
+        0.05, ge=0, lt=1, description="share of the kept documents set aside for evaluation"
+    )
+    hold_out: list[HoldOut] = Field(
+        [],
+        description="documents set aside besides, by source, author or years, with every copy",
     )
     seed: int = Field(0, description="which documents are held out")
+
+    @model_validator(mode="after")
+    def _holds_out_something(self) -> Self:
+        if self.held_out == 0 and not self.hold_out:
+            raise ValueError("held_out = 0 leaves nothing to evaluate on; write some hold_out")
+        return self

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from mowa.corpus._config import CorpusConfig
+from mowa.corpus._hold_out import set_aside
 from mowa.corpus._read import row_at
 from mowa.corpus._report import LENGTH_EDGES, corpus_report
 from mowa.corpus._rules import (
@@ -47,6 +48,7 @@ class _Work:
     documents: Path
     signals: Path
     policy: Policy
+    set_aside: frozenset[str]
 
 
 def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
@@ -62,11 +64,15 @@ def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Me
     rules = policy_of(config, context.language)
     _check_alignment(shards, signals)
     _check_ids(shards)
+    aside = set_aside(shards, signals.path / "signals", config.hold_out)
     units = [
-        Unit(shard, _Work(shard, path, signals.path / "signals", rules)) for shard, path in shards
+        Unit(shard, _Work(shard, path, signals.path / "signals", rules, aside.clusters))
+        for shard, path in shards
     ]
     results = context.map(decide_shard, units, out, label="decisions")
     manifest = _manifest(results, documents, rules)
+    for entry, count in zip(manifest["hold_out"], aside.matched, strict=True):
+        entry["documents"] = count
     _check_kept(manifest, rules)
     write_text(
         out / "manifest.json",
@@ -138,7 +144,7 @@ def decide_shard(work: _Work, out: Path) -> dict[str, Any]:
         .rename({"language": "declared"})
         .hstack(pl.concat([read_frame(out / path) for path in files[1:]], how="horizontal"))
     )
-    decided = decide_frame(frame, work.policy)
+    decided = decide_frame(frame, work.policy, work.set_aside)
     files.append(f"decisions/{file}")
     write_frame(out / files[-1], decided, DECISIONS)
     whole = frame.hstack(decided.drop("doc_id"))

@@ -130,9 +130,26 @@ def corpus_report(
             f" {manifest['minimum_language_confidence']:g}; before these come the rules empty,"
             " exact-duplicate, protected-variety and language.",
         ),
+        *_hold_out(manifest["hold_out"]),
         *(_examples(reason, found) for reason, found in examples.items()),
     ]
     Page("Corpus", "what is kept, what is not, and why", sections).write(path)
+
+
+def _hold_out(entries: list[dict[str, Any]]) -> list[Section]:
+    if not entries:
+        return []
+    rows = [
+        [
+            entry.get("source"),
+            entry.get("author"),
+            "–".join(map(str, entry.get("years", []))) or None,
+            entry["documents"],
+        ]
+        for entry in entries
+    ]
+    table = Table(["source", "author", "years", "documents"], rows)
+    return [Section("Set aside by the recipe", [table], "With every copy of the same text.")]
 
 
 def _examples(reason: str, found: list[tuple[str, str, str]]) -> Section:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,12 +52,14 @@ class Policy:
     limits: tuple[Limit, ...]
     held_out: float
     seed: int
+    hold_out: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `manifest.json`."""
         record = asdict(self)
         record["thresholds"] = {item.pop("signal"): item for item in record.pop("limits")}
         record["protected"] = list(self.protected)
+        record["hold_out"] = list(self.hold_out)
         return record
 
     @classmethod
@@ -65,7 +67,9 @@ class Policy:
         """Read back what `to_json` wrote."""
         values = dict(record)
         limits = tuple(Limit(name, **item) for name, item in values.pop("thresholds").items())
-        return cls(**{**values, "limits": limits, "protected": tuple(values["protected"])})
+        for name in ("protected", "hold_out"):
+            values[name] = tuple(values[name])
+        return cls(**{**values, "limits": limits})
 
 
 def policy(config: CorpusConfig, pack: LanguagePack) -> Policy:
@@ -105,16 +109,22 @@ def policy(config: CorpusConfig, pack: LanguagePack) -> Policy:
         limits=limits,
         held_out=config.held_out,
         seed=config.seed,
+        hold_out=tuple(
+            entry.model_dump(mode="json", exclude_none=True) for entry in config.hold_out
+        ),
     )
 
 
-def decide(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+def decide(
+    frame: pl.DataFrame, policy: Policy, set_aside: Collection[str] = frozenset()
+) -> pl.DataFrame:
     """`doc_id`, `decision`, `reason`, `detail` and `split` of each document.
 
     Args:
         frame: Columns `doc_id`, `declared` (language), `content_hash`, `language`, `confidence`,
-            `duplicate_of` and those of `counts@1`, one row a document.
+            `cluster`, `duplicate_of` and those of `counts@1`, one row a document.
         policy: The rules in force.
+        set_aside: Clusters of equal texts that are held out whatever the share.
     """
     tags = {tag: iso_639_3(tag) for tag in frame["declared"].drop_nulls().unique().to_list()}
     frame = frame.with_columns(
@@ -129,7 +139,10 @@ def decide(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         detail = pl.when(failed).then(text).otherwise(detail)
     held_out = pl.Series(
         "held_out",
-        [is_held_out(item, policy) for item in frame["content_hash"].to_list()],
+        [
+            cluster in set_aside or is_held_out(item, policy)
+            for item, cluster in frame.select("content_hash", "cluster").iter_rows()
+        ],
         pl.Boolean,
     )
     split = pl.when("held_out").then(pl.lit(HELD_OUT)).otherwise(pl.lit(TRAIN))

@@ -78,7 +78,7 @@ STEPS: dict[str, StepType] = {
         kind="documents",
         config="mowa.corpus:DocumentsConfig",
         function="mowa.corpus._documents:run",
-        revision=1,
+        revision=2,
         reads={"inventory": "many"},
     ),
     "signals": StepType(
@@ -93,7 +93,7 @@ STEPS: dict[str, StepType] = {
         kind="corpus",
         config="mowa.corpus:CorpusConfig",
         function="mowa.corpus._decide:run",
-        revision=1,
+        revision=2,
         reads={"documents": "many", "signals": "one"},
         speaks=True,
     ),

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from mowa.corpus import Bounds, CorpusConfig, kept_documents, shard_names
+from mowa.corpus import Bounds, CorpusConfig, HoldOut, kept_documents, shard_names
 from mowa.corpus._rules import Policy, is_held_out, number, policy
 from mowa.errors import DataError, UsageError
 from mowa.languages import Threshold
@@ -183,6 +183,82 @@ def test_the_held_out_share_is_kept_and_follows_the_text(mixed):
     assert 0.045 < sum(sides) / len(sides) < 0.055
     other = policy(CorpusConfig(held_out=0.05, seed=1), mixed.pack)
     assert sides != [is_held_out(f"{n:032x}", other) for n in range(20_000)]
+
+
+@pytest.fixture
+def library(world):
+    """Thirty texts of three authors and three decades."""
+    names = ("Bolesław Prus", "Orzeszkowa, Eliza (1841-1910)", "Henryk Sienkiewicz")
+    world.jsonl(
+        "teksty/a.jsonl",
+        [
+            {"text": POLISH.format(n), "author": names[n % 3], "date": f"{1880 + n}-05-01"}
+            for n in range(30)
+        ],
+    )
+    world.jsonl("inne/b.jsonl", [{"text": POLISH.format(n)} for n in range(40, 50)])
+    return world
+
+
+def held_out(corpus):
+    table = table_of(corpus)
+    return table.filter(pl.col("split") == "held_out")
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([{"author": "eliza ORZESZKOWA"}], {1, 4, 7, 10, 13, 16, 19, 22, 25, 28}),
+        ([{"years": [1900, 1903]}], {20, 21, 22, 23}),
+        ([{"author": "Prus", "years": [1880, 1883]}], {0, 3}),
+        ([{"author": "Prus", "years": [1880, 1881]}, {"source": "obca"}], {0, *range(40, 50)}),
+    ],
+)
+def test_an_author_years_or_a_source_are_held_out_whole(library, entries, expected):
+    inventories = [library.inventory(), library.inventory("obce", "inne", name="obca")]
+    entries = [HoldOut.model_validate(entry) for entry in entries]
+    corpus = library.whole(inventories, held_out=0.0, hold_out=entries)
+    texts = {POLISH.format(n) for n in expected}
+    assert set(held_out(corpus)["text"]) == texts
+    manifest = json.loads((corpus.path / "manifest.json").read_text("utf-8"))
+    assert sum(entry["documents"] for entry in manifest["hold_out"]) == len(expected)
+    assert "Set aside by the recipe" in (corpus.path / "report.html").read_text("utf-8")
+
+
+def test_a_copy_without_an_author_is_held_out_with_the_original(library):
+    library.jsonl("inne/b.jsonl", [{"text": POLISH.format(1).upper()}])
+    inventories = [library.inventory("obce", "inne", name="obca"), library.inventory()]
+    corpus = library.whole(inventories, held_out=0.0, hold_out=[HoldOut(author="Orzeszkowa")])
+    table = table_of(corpus)
+    assert table.filter(pl.col("source") == "obca")["split"].to_list() == ["held_out"]
+    first = table.filter((pl.col("source") == "klasyka") & (pl.col("text") == POLISH.format(1)))
+    assert first["decision"].to_list() == ["duplicate"]
+
+
+def test_the_share_is_held_out_besides_what_the_recipe_names(library):
+    inventories = [library.inventory()]
+    by_share = library.whole(inventories, held_out=0.3)
+    both = library.whole(inventories, "both", held_out=0.3, hold_out=[HoldOut(author="Prus")])
+    prus = {POLISH.format(n) for n in range(0, 30, 3)}
+    assert set(held_out(both)["text"]) == set(held_out(by_share)["text"]) | prus
+
+
+def test_an_entry_that_matches_nothing_is_refused(library):
+    with pytest.raises(DataError, match=r"hold_out\[1\] matches no document") as caught:
+        library.whole(
+            [library.inventory()], hold_out=[HoldOut(author="Prus"), HoldOut(author="Reymont")]
+        )
+    assert "Reymont" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "entry", [{}, {"author": "–"}, {"years": [1900, 1899]}, {"years": [1900]}, {"autor": "Prus"}]
+)
+def test_an_entry_that_says_nothing_sensible_is_refused(entry):
+    with pytest.raises(ValidationError):
+        HoldOut.model_validate(entry)
+    with pytest.raises(ValidationError, match="leaves nothing"):
+        CorpusConfig(held_out=0.0)
 
 
 def test_nothing_held_out_says_what_to_turn(world):
