@@ -66,13 +66,13 @@ def format_of(relative: str, options: ReaderOptions) -> str:
     if options.format != "auto":
         return options.format
     found = _SUFFIXES.get(Path(uncompressed(relative)).suffix.lower())
-    if found is None or (found == "warc" and relative.endswith(".zst")):
+    if found is None or (found == "warc" and relative.endswith((".zst", ".bz2", ".xz"))):
         known = ", ".join(_SUFFIXES)
         raise UsageError(
             "the name of this file does not say what its format is",
             where=relative,
-            fix=f"known are {known} (with .gz, and all but .warc with .zst); name the format in"
-            " reader.format, or leave the file out with the inventory's exclude",
+            fix=f"known are {known} (with .gz, and all but .warc with .zst, .bz2 or .xz); name the"
+            " format in reader.format, or leave the file out with the inventory's exclude",
         )
     return found
 
