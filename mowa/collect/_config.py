@@ -8,7 +8,22 @@ from pydantic import Field
 
 from mowa.workspace import StepConfig, runtime
 
-Format = Literal["auto", "text", "jsonl", "warc", "squad"]
+Format = Literal[
+    "arrow",
+    "auto",
+    "conllu",
+    "json",
+    "jsonl",
+    "parquet",
+    "sentences",
+    "speakleash",
+    "sql",
+    "squad",
+    "text",
+    "warc",
+    "wet",
+    "wikiextract",
+]
 
 
 class InventoryConfig(StepConfig):
@@ -28,14 +43,20 @@ class ReaderOptions(StepConfig):
     """How files become records."""
 
     format: Format = Field("auto", description="format of the files; auto goes by their names")
-    text_field: str = Field("text", description="JSONL: the field that holds the text")
-    id_field: str = Field("id", description="JSONL: the record's own id; else its line number")
-    url_field: str = Field("url", description="JSONL: the address of the page")
-    title_field: str = Field("title", description="JSONL: the title")
-    author_field: str = Field("author", description="JSONL: the author, for attribution")
-    date_field: str = Field("date", description="JSONL: the date")
-    language_field: str = Field("language", description="JSONL: the language, as declared")
-    licence_field: str = Field("licence", description="JSONL: the record's own licence")
+    # Formats of fields (jsonl, json, parquet, arrow, sql): `meta.url` is url in the object meta.
+    text_field: str | list[str] = Field(
+        "text", description="field that holds the text; of several, joined by an empty line"
+    )
+    text_is_html: bool = Field(default=False, description="the text's field holds HTML")
+    id_field: str = Field("id", description="field: the record's own id; else its line number")
+    url_field: str = Field("url", description="field: the address of the page")
+    title_field: str = Field("title", description="field: the title")
+    author_field: str = Field("author", description="field: the author, for attribution")
+    date_field: str = Field("date", description="field: the date")
+    language_field: str = Field("language", description="field: the language, as declared")
+    licence_field: str = Field("licence", description="field: the record's own licence")
+    records_path: str = Field("", description="json: where the records are, such as data.items")
+    sql_table: str = Field("", description="sql: the only table to read; else all with the text")
     max_record_bytes: int = Field(
         16 << 20, ge=1, description="a longer line, text or page is not read into memory"
     )

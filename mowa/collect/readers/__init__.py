@@ -16,13 +16,39 @@ Reader = Callable[[Path, str, ReaderOptions], Iterator[Record | Skipped]]
 
 # Formats by name: the module that reads it. A module is imported when its format is met.
 _READERS = {
-    "text": "_text:read_text",
+    "arrow": "_arrow:read_arrow",
+    "conllu": "_conllu:read_conllu",
+    "json": "_json_records:read_json",
     "jsonl": "_jsonl:read_jsonl",
-    "warc": "_warc:read_warc",
+    "parquet": "_parquet:read_parquet",
+    "sentences": "_sentences:read_sentences",
+    "speakleash": "_speakleash:read_speakleash",
+    "sql": "_sql:read_sql",
     "squad": "_squad:read_squad",
+    "text": "_text:read_text",
+    "warc": "_warc:read_warc",
+    "wet": "_wet:read_wet",
+    "wikiextract": "_wikiextract:read_wikiextract",
 }
 
-_SUFFIXES = {".txt": "text", ".jsonl": "jsonl", ".json": "squad", ".warc": "warc"}
+_SUFFIXES = {
+    ".arrow": "arrow",
+    ".conllu": "conllu",
+    ".feather": "arrow",
+    ".json": "squad",
+    ".jsonl": "jsonl",
+    ".parquet": "parquet",
+    ".sql": "sql",
+    ".txt": "text",
+    ".warc": "warc",
+    ".wet": "wet",
+}
+
+# What `datasets` writes beside its Arrow files.
+_NAMES = dict.fromkeys(("dataset_dict.json", "dataset_info.json", "state.json"), "arrow")
+
+_UNPACKED = {"arrow", "parquet"}  # compressed inside, if at all
+_PLAIN_OR_GZIP = {"warc", "wet"}  # a record in zstd or bzip2 could not be found by its place
 
 
 def read_file(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:
@@ -65,14 +91,20 @@ def format_of(relative: str, options: ReaderOptions) -> str:
     """
     if options.format != "auto":
         return options.format
-    found = _SUFFIXES.get(Path(uncompressed(relative)).suffix.lower())
-    if found is None or (found == "warc" and relative.endswith(".zst")):
+    found = _NAMES.get(Path(relative).name) or _SUFFIXES.get(
+        Path(uncompressed(relative)).suffix.lower()
+    )
+    packed = relative.removeprefix(uncompressed(relative))
+    if (found in _UNPACKED and packed) or (found in _PLAIN_OR_GZIP and packed not in {"", ".gz"}):
+        found = None
+    if found is None:
         known = ", ".join(_SUFFIXES)
         raise UsageError(
             "the name of this file does not say what its format is",
             where=relative,
-            fix=f"known are {known} (with .gz, and all but .warc with .zst); name the format in"
-            " reader.format, or leave the file out with the inventory's exclude",
+            fix=f"known are {known} (those of lines and of text also with .gz, .zst, .bz2 or .xz,"
+            " .warc and .wet with .gz); name the format in reader.format, or leave the file out"
+            " with the inventory's exclude",
         )
     return found
 

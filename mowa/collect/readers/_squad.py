@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mowa.collect._config import ReaderOptions
-from mowa.collect.readers._jsonl import BrokenJsonError, encodable, parse
+from mowa.collect.readers._fields import BrokenRecordError, encodable
+from mowa.collect.readers._json import read_document
 from mowa.collect.readers._records import Record, Skipped, broken
-from mowa.collect.readers._streams import open_stream, uncompressed
+from mowa.collect.readers._streams import uncompressed
 from mowa.errors import DataError
-
-MAX_FILE_BYTES = 256 << 20
-"""A JSON document is parsed whole, at some ten times its size in memory."""
 
 
 def read_squad(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:
@@ -25,26 +22,10 @@ def read_squad(path: Path, relative: str, options: ReaderOptions) -> Iterator[Re
     Raises:
         DataError: Where the file has another form, or is larger than 256 MiB.
     """
-    with open_stream(path) as stream:
-        raw = bytearray()
-        while len(raw) <= MAX_FILE_BYTES and (chunk := stream.read(1 << 20)):
-            raw += chunk
-        failure = stream.failure
-    if failure is not None:
-        yield broken(relative, failure.reason, failure.detail, options)
+    value = read_document(path, relative, options)
+    if isinstance(value, Skipped):
+        yield value
         return
-    if len(raw) > MAX_FILE_BYTES:
-        raise DataError(
-            f"a JSON file of more than {MAX_FILE_BYTES >> 20} MiB is not read",
-            where=str(path),
-            fix="split it, or turn it into JSON Lines (.jsonl), which are read line by line",
-        )
-    try:
-        value = parse(bytes(raw.removeprefix(codecs.BOM_UTF8)))
-    except BrokenJsonError as error:
-        yield broken(relative, error.reason, error.detail, options)
-        return
-    del raw
     stem = uncompressed(relative)
     for article_index, article in enumerate(_list(value, "data", path)):
         article_key = _id(article) or f"{stem}#{article_index}"
@@ -52,7 +33,7 @@ def read_squad(path: Path, relative: str, options: ReaderOptions) -> Iterator[Re
             locator = f"{relative}#paragraph={article_index}/{index}"
             try:
                 yield _record(article, paragraph, f"{article_key}/{index}", locator, options)
-            except BrokenJsonError as error:
+            except BrokenRecordError as error:
                 yield broken(locator, error.reason, error.detail, options)
 
 
@@ -67,7 +48,8 @@ def _list(value: Any, key: str, path: Path) -> list[Any]:
         raise DataError(
             f"this JSON is not in SQuAD's form: {key} is no list",
             where=str(path),
-            fix="leave the file out with the inventory's exclude, or turn it into JSON Lines",
+            fix='say format = "json" in the reader if its records are a list or an object; or leave'
+            " the file out with the inventory's exclude",
         )
     return found
 
@@ -77,9 +59,9 @@ def _record(
 ) -> Record:
     text = paragraph.get("context") if isinstance(paragraph, dict) else None
     if not isinstance(text, str):
-        raise BrokenJsonError("no-text-field", "the paragraph has no context")
+        raise BrokenRecordError("no-text-field", "the paragraph has no context")
     if len(encodable(text).encode()) > options.max_record_bytes:
-        raise BrokenJsonError("record-too-large")
+        raise BrokenRecordError("record-too-large")
     title, url = article.get("title"), article.get("url")
     return Record(
         key=encodable(key),

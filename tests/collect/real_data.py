@@ -1,0 +1,14 @@
+"""Where the real texts lie that some tests read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def real(path):
+    """A file or folder of the unpacked archives; the test is skipped without them."""
+    found = Path(os.environ.get("MOWA_DATA", "")) / path
+    if not os.environ.get("MOWA_DATA") or not found.exists():
+        pytest.skip("set MOWA_DATA to the folder of unpacked archives")
+    return found
