@@ -8,7 +8,19 @@ from pydantic import Field
 
 from mowa.workspace import StepConfig, runtime
 
-Format = Literal["auto", "text", "jsonl", "warc", "squad"]
+Format = Literal[
+    "auto",
+    "text",
+    "jsonl",
+    "mediawiki",
+    "opus",
+    "squad",
+    "srt",
+    "tei",
+    "warc",
+    "wolne-lektury",
+    "xml",
+]
 
 
 class InventoryConfig(StepConfig):
@@ -42,6 +54,11 @@ class ReaderOptions(StepConfig):
     split_parts: bool = Field(
         default=False, description="pages and chapters are documents of their own"
     )
+    footnotes: Literal["apart", "leave_out"] = Field(
+        "apart", description="TEI, Wolne Lektury: notes are a record of their own, or left out"
+    )
+    tmx_language: str = Field("pl", description="TMX: the language whose segments are read")
+    wiki_namespaces: list[int] = Field([0], description="MediaWiki: namespaces whose pages are read")
     bad_input: Literal["refuse", "skip"] = Field(
         "refuse", description="broken input stops the step, or is counted and left out"
     )

@@ -20,9 +20,23 @@ _READERS = {
     "jsonl": "_jsonl:read_jsonl",
     "warc": "_warc:read_warc",
     "squad": "_squad:read_squad",
+    "mediawiki": "_mediawiki:read_mediawiki",
+    "opus": "_opus:read_opus",
+    "srt": "_srt:read_srt",
+    "tei": "_tei:read_tei",
+    "wolne-lektury": "_wolne_lektury:read_wolne_lektury",
+    "xml": "_xml:read_xml",
 }
 
-_SUFFIXES = {".txt": "text", ".jsonl": "jsonl", ".json": "squad", ".warc": "warc"}
+_SUFFIXES = {
+    ".txt": "text",
+    ".jsonl": "jsonl",
+    ".json": "squad",
+    ".warc": "warc",
+    ".srt": "srt",
+    ".tmx": "opus",
+    ".xml": "xml",
+}
 
 
 def read_file(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:

@@ -73,11 +73,14 @@ _WHAT = {
     "invalid-json": "this is not valid JSON",
     "invalid-utf-8": "the text is not valid UTF-8",
     "invalid-warc-record": "this is not a valid WARC record",
+    "invalid-xml": "this is not valid XML",
     "no-text-field": "the record has no text",
     "record-too-large": "the record is larger than max_record_bytes",
     "truncated-gzip": "the gzip data end too early",
     "truncated-warc": "the file ends in the middle of a record",
+    "truncated-xml": "the XML ends too early",
     "truncated-zstd": "the zstd data end too early",
+    "xml-entities": "the XML has entities of its own, which could read files or fill the memory",
 }
 
 _FIX = {
@@ -86,7 +89,9 @@ _FIX = {
     "record-too-large": "raise reader.max_record_bytes",
     "truncated-gzip": "fetch the file again",
     "truncated-warc": "fetch the file again",
+    "truncated-xml": "fetch the file again",
     "truncated-zstd": "fetch the file again",
+    "xml-entities": "expand them if you trust the file (`xmllint --noent --dropdtd --nonet`)",
 }
 
 
