@@ -58,7 +58,9 @@ class ReaderOptions(StepConfig):
         "apart", description="TEI, Wolne Lektury: notes are a record of their own, or left out"
     )
     tmx_language: str = Field("pl", description="TMX: the language whose segments are read")
-    wiki_namespaces: list[int] = Field([0], description="MediaWiki: namespaces whose pages are read")
+    wiki_namespaces: list[int] = Field(
+        [0], description="MediaWiki: namespaces whose pages are read"
+    )
     bad_input: Literal["refuse", "skip"] = Field(
         "refuse", description="broken input stops the step, or is counted and left out"
     )

@@ -89,9 +89,7 @@ class Prose:
         self._glued = -1
         self.paragraph()
         self._end_part()
-        found = tuple(
-            Part(f"chapter={number}", text) for number, text in enumerate(self._parts, 1)
-        )
+        found = tuple(Part(f"chapter={number}", text) for number, text in enumerate(self._parts, 1))
         self._parts.clear()
         return found
 

@@ -1,7 +1,7 @@
 """Wolne Lektury's XML (WLML): poems, plays and prose, with their editors' notes apart.
 
-Signs are read as Wolne Lektury prints them: ``,,`` and ``"`` are „ and ”, ``---`` and ``--`` dashes,
-``...`` is …; a slash at the end of a line ends a verse.
+Signs are read as Wolne Lektury prints them: ``,,`` and ``"`` are „ and ”, ``---`` and ``--`` are
+dashes, ``...`` is …; a slash at the end of a line ends a verse.
 """
 
 from __future__ import annotations
@@ -209,9 +209,7 @@ class _Work:
             prose.part()
         if name == "naglowek_osoba":
             prose.glue() if ends else prose.paragraph()
-        elif name in _LINES:
-            prose.write(BREAK)
-        elif name == "didaskalia" and "kwestia" in self.open:
+        elif name in _LINES or (name == "didaskalia" and "kwestia" in self.open):
             prose.write(BREAK)
         elif name in _PARAGRAPHS:
             prose.paragraph(heading=name in _HEADINGS and ends)

@@ -1,7 +1,7 @@
 """XML as a stream of events: no entities, nothing fetched, bounded depth and memory.
 
-expat reads the bytes; what makes XML dangerous is refused before it can do anything. A file is never
-held whole: a reader keeps what it needs of the events that pass by.
+expat reads the bytes; what makes XML dangerous is refused before it can do anything. A file is
+never held whole: a reader keeps what it needs of the events that pass by.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def read_xml(path: Path, relative: str, options: ReaderOptions) -> Iterator[Reco
         raise DataError(
             f"nothing reads XML whose root element is <{root[:100]}>",
             where=str(path),
-            fix=f"known are {', '.join(f'<{name}>' for name in _ROOTS)}; leave the file out with the"
-            " inventory's exclude, or name its format in reader.format",
+            fix=f"known are {', '.join(f'<{name}>' for name in _ROOTS)}; leave the file out with"
+            " the inventory's exclude, or name its format in reader.format",
         )
     module, _, function = _ROOTS[root].partition(":")
     package = __name__.rpartition(".")[0]
@@ -146,6 +146,8 @@ class _Parser:
         parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
         parser.buffer_text = True
         parser.buffer_size = 1 << 16
+        # Without this a parameter entity that nothing declares would end the DTD unseen.
+        parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_UNLESS_STANDALONE)
         parser.specified_attributes = True  # defaults in a DTD can make much out of little
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -210,8 +212,11 @@ def _entity(name: str, *_: object) -> NoReturn:
     raise BrokenXmlError("xml-entities", f"it declares {name[:100]!r}")
 
 
-def _external(context: str | None, *_: object) -> NoReturn:
-    raise BrokenXmlError("xml-entities", f"it refers to {(context or '')[:100]!r} in another file")
+def _external(context: str | None, *_: object) -> int:
+    """Leave an external DTD unread; a reference to any other file is refused."""
+    if context is not None:
+        raise BrokenXmlError("xml-entities", f"it refers to {context[:100]!r}, in another file")
+    return 1
 
 
 def _skipped_entity(name: str, _is_parameter: object) -> NoReturn:
