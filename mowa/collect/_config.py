@@ -14,15 +14,21 @@ Format = Literal[
     "conllu",
     "json",
     "jsonl",
+    "mediawiki",
+    "opus",
     "parquet",
     "sentences",
     "speakleash",
     "sql",
     "squad",
+    "srt",
+    "tei",
     "text",
     "warc",
     "wet",
     "wikiextract",
+    "wolne-lektury",
+    "xml",
 ]
 
 
@@ -62,6 +68,13 @@ class ReaderOptions(StepConfig):
     )
     split_parts: bool = Field(
         default=False, description="pages and chapters are documents of their own"
+    )
+    footnotes: Literal["apart", "leave_out"] = Field(
+        "apart", description="TEI, Wolne Lektury: notes are a record of their own, or left out"
+    )
+    tmx_language: str = Field("pl", description="TMX: the language whose segments are read")
+    wiki_namespaces: list[int] = Field(
+        [0], description="MediaWiki: namespaces whose pages are read"
     )
     bad_input: Literal["refuse", "skip"] = Field(
         "refuse", description="broken input stops the step, or is counted and left out"

@@ -20,15 +20,21 @@ _READERS = {
     "conllu": "_conllu:read_conllu",
     "json": "_json_records:read_json",
     "jsonl": "_jsonl:read_jsonl",
+    "mediawiki": "_mediawiki:read_mediawiki",
+    "opus": "_opus:read_opus",
     "parquet": "_parquet:read_parquet",
     "sentences": "_sentences:read_sentences",
     "speakleash": "_speakleash:read_speakleash",
     "sql": "_sql:read_sql",
     "squad": "_squad:read_squad",
+    "srt": "_srt:read_srt",
+    "tei": "_tei:read_tei",
     "text": "_text:read_text",
     "warc": "_warc:read_warc",
     "wet": "_wet:read_wet",
     "wikiextract": "_wikiextract:read_wikiextract",
+    "wolne-lektury": "_wolne_lektury:read_wolne_lektury",
+    "xml": "_xml:read_xml",
 }
 
 _SUFFIXES = {
@@ -39,9 +45,12 @@ _SUFFIXES = {
     ".jsonl": "jsonl",
     ".parquet": "parquet",
     ".sql": "sql",
+    ".srt": "srt",
+    ".tmx": "opus",
     ".txt": "text",
     ".warc": "warc",
     ".wet": "wet",
+    ".xml": "xml",
 }
 
 # What `datasets` writes beside its Arrow files.

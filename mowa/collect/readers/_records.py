@@ -76,14 +76,17 @@ _WHAT = {
     "invalid-json": "this is not valid JSON",
     "invalid-utf-8": "the text is not valid UTF-8",
     "invalid-warc-record": "this is not a valid WARC record",
+    "invalid-xml": "this is not valid XML",
     "no-text-field": "the record has no text",
     "record-too-large": "the record is larger than max_record_bytes",
     "truncated-bz2": "the bzip2 data end too early",
     "truncated-gzip": "the gzip data end too early",
     "truncated-warc": "the file ends in the middle of a record",
+    "truncated-xml": "the XML ends too early",
     "truncated-xz": "the xz data end too early",
     "truncated-zstd": "the zstd data end too early",
     "window-too-large": "the compressed data ask for more than 128 MiB of memory",
+    "xml-entities": "the XML has entities of its own, which could read files or fill the memory",
 }
 
 _FIX = {
@@ -94,9 +97,11 @@ _FIX = {
     "truncated-bz2": "fetch the file again",
     "truncated-gzip": "fetch the file again",
     "truncated-warc": "fetch the file again",
+    "truncated-xml": "fetch the file again",
     "truncated-xz": "fetch the file again",
     "truncated-zstd": "fetch the file again",
     "window-too-large": "pack it anew without `--long` or a larger dictionary",
+    "xml-entities": "expand them if you trust the file (`xmllint --noent --dropdtd --nonet`)",
 }
 
 
