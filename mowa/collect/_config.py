@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mowa.workspace import StepConfig, runtime
 
-Format = Literal["auto", "text", "jsonl", "warc", "squad"]
+Format = Literal["auto", "text", "jsonl", "pdf", "warc", "squad"]
 
 
 class InventoryConfig(StepConfig):

@@ -18,11 +18,18 @@ Reader = Callable[[Path, str, ReaderOptions], Iterator[Record | Skipped]]
 _READERS = {
     "text": "_text:read_text",
     "jsonl": "_jsonl:read_jsonl",
+    "pdf": "_pdf:read_pdf",
     "warc": "_warc:read_warc",
     "squad": "_squad:read_squad",
 }
 
-_SUFFIXES = {".txt": "text", ".jsonl": "jsonl", ".json": "squad", ".warc": "warc"}
+_SUFFIXES = {
+    ".txt": "text",
+    ".jsonl": "jsonl",
+    ".json": "squad",
+    ".pdf": "pdf",
+    ".warc": "warc",
+}
 
 
 def read_file(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:
