@@ -17,6 +17,7 @@ Format = Literal[
     "mediawiki",
     "opus",
     "parquet",
+    "pdf",
     "sentences",
     "speakleash",
     "sql",

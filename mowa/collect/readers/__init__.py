@@ -23,6 +23,7 @@ _READERS = {
     "mediawiki": "_mediawiki:read_mediawiki",
     "opus": "_opus:read_opus",
     "parquet": "_parquet:read_parquet",
+    "pdf": "_pdf:read_pdf",
     "sentences": "_sentences:read_sentences",
     "speakleash": "_speakleash:read_speakleash",
     "sql": "_sql:read_sql",
@@ -44,6 +45,7 @@ _SUFFIXES = {
     ".json": "squad",
     ".jsonl": "jsonl",
     ".parquet": "parquet",
+    ".pdf": "pdf",
     ".sql": "sql",
     ".srt": "srt",
     ".tmx": "opus",
@@ -58,6 +60,7 @@ _NAMES = dict.fromkeys(("dataset_dict.json", "dataset_info.json", "state.json"),
 
 _UNPACKED = {"arrow", "parquet"}  # compressed inside, if at all
 _PLAIN_OR_GZIP = {"warc", "wet"}  # a record in zstd or bzip2 could not be found by its place
+    ".pdf": "pdf",
 
 
 def read_file(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:

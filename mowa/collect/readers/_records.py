@@ -74,6 +74,7 @@ _WHAT = {
     "empty-warc": "the file holds no record",
     "invalid-id": "the record's id is neither text nor a whole number",
     "invalid-json": "this is not valid JSON",
+    "invalid-pdf": "this is not a PDF file that can be read",
     "invalid-utf-8": "the text is not valid UTF-8",
     "invalid-warc-record": "this is not a valid WARC record",
     "invalid-xml": "this is not valid XML",
@@ -92,6 +93,7 @@ _WHAT = {
 _FIX = {
     "decompression-bomb": "if the file is what you take it for, unpack it yourself",
     "invalid-utf-8": "convert the file (`iconv -f WINDOWS-1250 -t UTF-8`)",
+    "invalid-pdf": "fetch the file again",
     "no-text-field": "name the right field in reader.text_field",
     "record-too-large": "raise reader.max_record_bytes",
     "truncated-bz2": "fetch the file again",
