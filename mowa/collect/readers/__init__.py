@@ -60,7 +60,6 @@ _NAMES = dict.fromkeys(("dataset_dict.json", "dataset_info.json", "state.json"),
 
 _UNPACKED = {"arrow", "parquet"}  # compressed inside, if at all
 _PLAIN_OR_GZIP = {"warc", "wet"}  # a record in zstd or bzip2 could not be found by its place
-    ".pdf": "pdf",
 
 
 def read_file(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:
