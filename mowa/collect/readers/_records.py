@@ -66,8 +66,10 @@ class Skipped:
 
 
 _WHAT = {
+    "corrupt-arrow": "the Arrow data are damaged",
     "corrupt-bz2": "the bzip2 data are damaged",
     "corrupt-gzip": "the gzip data are damaged",
+    "corrupt-parquet": "the Parquet data are damaged",
     "corrupt-xz": "the xz data are damaged",
     "corrupt-zstd": "the zstd data are damaged",
     "decompression-bomb": "the compressed data grow more than a thousandfold",
@@ -78,11 +80,14 @@ _WHAT = {
     "invalid-warc-record": "this is not a valid WARC record",
     "no-text-field": "the record has no text",
     "record-too-large": "the record is larger than max_record_bytes",
+    "truncated-arrow": "the Arrow data end too early",
     "truncated-bz2": "the bzip2 data end too early",
     "truncated-gzip": "the gzip data end too early",
+    "truncated-parquet": "the Parquet data end too early",
     "truncated-warc": "the file ends in the middle of a record",
     "truncated-xz": "the xz data end too early",
     "truncated-zstd": "the zstd data end too early",
+    "unreadable-value": "the row holds a value that cannot be read",
     "window-too-large": "the compressed data ask for more than 128 MiB of memory",
 }
 
@@ -91,8 +96,10 @@ _FIX = {
     "invalid-utf-8": "convert the file (`iconv -f WINDOWS-1250 -t UTF-8`)",
     "no-text-field": "name the right field in reader.text_field",
     "record-too-large": "raise reader.max_record_bytes",
+    "truncated-arrow": "fetch the file again",
     "truncated-bz2": "fetch the file again",
     "truncated-gzip": "fetch the file again",
+    "truncated-parquet": "fetch the file again",
     "truncated-warc": "fetch the file again",
     "truncated-xz": "fetch the file again",
     "truncated-zstd": "fetch the file again",
