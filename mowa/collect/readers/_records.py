@@ -74,11 +74,14 @@ _WHAT = {
     "corrupt-zstd": "the zstd data are damaged",
     "decompression-bomb": "the compressed data grow more than a thousandfold",
     "empty-warc": "the file holds no record",
+    "invalid-conllu": "this is not valid CoNLL-U",
     "invalid-id": "the record's id is neither text nor a whole number",
     "invalid-json": "this is not valid JSON",
+    "invalid-sentence": "the line is no number, tab and sentence",
     "invalid-utf-8": "the text is not valid UTF-8",
     "invalid-warc-record": "this is not a valid WARC record",
     "no-text-field": "the record has no text",
+    "outside-article": "the line belongs to no article",
     "record-too-large": "the record is larger than max_record_bytes",
     "truncated-arrow": "the Arrow data end too early",
     "truncated-bz2": "the bzip2 data end too early",
@@ -87,6 +90,7 @@ _WHAT = {
     "truncated-warc": "the file ends in the middle of a record",
     "truncated-xz": "the xz data end too early",
     "truncated-zstd": "the zstd data end too early",
+    "unclosed-article": "the file ends in the middle of an article",
     "unreadable-value": "the row holds a value that cannot be read",
     "window-too-large": "the compressed data ask for more than 128 MiB of memory",
 }
@@ -103,6 +107,7 @@ _FIX = {
     "truncated-warc": "fetch the file again",
     "truncated-xz": "fetch the file again",
     "truncated-zstd": "fetch the file again",
+    "unclosed-article": "fetch the file again",
     "window-too-large": "pack it anew without `--long` or a larger dictionary",
 }
 
