@@ -78,6 +78,7 @@ _WHAT = {
     "invalid-id": "the record's id is neither text nor a whole number",
     "invalid-json": "this is not valid JSON",
     "invalid-sentence": "the line is no number, tab and sentence",
+    "invalid-sql": "the row is not read",
     "invalid-utf-8": "the text is not valid UTF-8",
     "invalid-warc-record": "this is not a valid WARC record",
     "no-text-field": "the record has no text",
@@ -87,10 +88,12 @@ _WHAT = {
     "truncated-bz2": "the bzip2 data end too early",
     "truncated-gzip": "the gzip data end too early",
     "truncated-parquet": "the Parquet data end too early",
+    "truncated-sql": "the dump ends within a statement",
     "truncated-warc": "the file ends in the middle of a record",
     "truncated-xz": "the xz data end too early",
     "truncated-zstd": "the zstd data end too early",
     "unclosed-article": "the file ends in the middle of an article",
+    "unknown-columns": "nothing says which columns the table has",
     "unreadable-value": "the row holds a value that cannot be read",
     "window-too-large": "the compressed data ask for more than 128 MiB of memory",
 }
@@ -104,10 +107,12 @@ _FIX = {
     "truncated-bz2": "fetch the file again",
     "truncated-gzip": "fetch the file again",
     "truncated-parquet": "fetch the file again",
+    "truncated-sql": "fetch the file again",
     "truncated-warc": "fetch the file again",
     "truncated-xz": "fetch the file again",
     "truncated-zstd": "fetch the file again",
     "unclosed-article": "fetch the file again",
+    "unknown-columns": "make the dump anew with column names",
     "window-too-large": "pack it anew without `--long` or a larger dictionary",
 }
 
