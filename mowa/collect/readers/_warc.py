@@ -1,4 +1,4 @@
-"""WARC files, plain or gzip: HTML responses with status 200 become records.
+"""WARC files, plain or gzip: HTML responses with status 200 become records, or texts (WET).
 
 fastwarc cuts the file into records. What it swallows (2.0.1: a file cut short, a length beyond the
 end of the file, a missing or unreadable length, headers that end with the file) is told apart here,
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -43,10 +44,32 @@ def read_warc(path: Path, relative: str, options: ReaderOptions) -> Iterator[Rec
     Raises:
         DataError: Where the file is no WARC at all.
     """
+    yield from records_in(path, relative, options, Kind(_why_not_page, _page))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What of an archive is to become records.
+
+    Attributes:
+        why_not: Reason and detail of a record that is none of them, by its type, itself and the
+            first bytes of its block; None of one that is; and the head of its HTTP message, which
+            does not count as its content.
+        make: The record, its locator, the head, the content, and the options, to what it becomes.
+    """
+
+    why_not: Callable[[str, WarcRecord, bytes], tuple[tuple[str, str] | None, Head | None]]
+    make: Callable[[WarcRecord, str, Head | None, bytes, ReaderOptions], Record | Skipped]
+
+
+def records_in(
+    path: Path, relative: str, options: ReaderOptions, kind: Kind
+) -> Iterator[Record | Skipped]:
+    """One `Record` or `Skipped` for each record of a WARC file, as `read_warc` says."""
     start: int | None = 0
     while start is not None:
         with open_stream(path, start) as stream:
-            section = _Section(path, relative, start, stream, options)
+            section = _Section(path, relative, start, stream, options, kind=kind)
             yield from section.records()
             start = section.resume
 
@@ -66,7 +89,14 @@ class _Section:
     """The records from one place in the file on, until its end or the next damage."""
 
     def __init__(
-        self, path: Path, relative: str, start: int, stream: Stream, options: ReaderOptions
+        self,
+        path: Path,
+        relative: str,
+        start: int,
+        stream: Stream,
+        options: ReaderOptions,
+        *,
+        kind: Kind,
     ) -> None:
         self.resume: int | None = None
         self._path = path
@@ -74,6 +104,7 @@ class _Section:
         self._start = start
         self._stream = _Window(stream)
         self._options = options
+        self._kind = kind
         self._end: int | None = None  # the position in the stream behind the last whole record
 
     def records(self) -> Iterator[Record | Skipped]:
@@ -120,8 +151,7 @@ class _Section:
         # Nothing of a record is held but the head, and the body of what looks like a page.
         limit = self._options.max_record_bytes
         block = _read(record, _HEAD_BYTES)
-        head = parse_head(block)
-        skipped = _why_not(kind, head, block)
+        skipped, head = self._kind.why_not(kind, record, block)
         if skipped is None and record.content_length <= limit + _HEAD_BYTES:
             block += _read(record, record.content_length)
         found = len(block) + record.consume()
@@ -134,31 +164,10 @@ class _Section:
             return broken(locator, "invalid-warc-record", "no WARC-Record-ID", self._options)
         if skipped is not None:
             return Skipped(locator, *skipped)
-        assert head is not None
-        if found - head.size > limit:
+        size = 0 if head is None else head.size
+        if found - size > limit:
             return broken(locator, "record-too-large", f"{found:,} bytes", self._options)
-        return self._page(record, head, block[head.size :], locator)
-
-    def _page(self, record: WarcRecord, head: Head, body: bytes, locator: str) -> Record | Skipped:
-        limit = self._options.max_record_bytes
-        try:
-            html = decode_body(head, body, limit)
-        except BodyError as error:
-            return Skipped(locator, "bad-http-body", str(error))
-        except BodyTooLargeError:
-            return broken(locator, "record-too-large", "when decompressed", self._options)
-        if not head.media_type and not looks_like_html(html):
-            return Skipped(locator, "not-html", "no media type")
-        return Record(
-            key=(record.record_id or "").strip().removeprefix("<").removesuffix(">"),
-            locator=locator,
-            text=None,
-            html=html,
-            encoding=head.charset,
-            # wget writes the address in angle brackets, as WARC 1.0 says and nobody else does
-            url=(record.headers.get("WARC-Target-URI") or "").strip().strip("<>") or None,
-            date=record.headers.get("WARC-Date"),
-        )
+        return self._kind.make(record, locator, head, block[size:], self._options)
 
     def _damage_at_end(self) -> _DamageError | None:
         """What the end of the stream says: nothing, where it is the end of the file too."""
@@ -212,17 +221,54 @@ class _Window:
         return position if at < 0 else first + at + 4
 
 
-def _why_not(kind: str, head: Head | None, block: bytes) -> tuple[str, str] | None:
+def _why_not_page(
+    kind: str, _: WarcRecord, block: bytes
+) -> tuple[tuple[str, str] | None, Head | None]:
     """Reason and detail of a record that is, as things normally are in an archive, no page."""
+    head = parse_head(block)
     if kind != "response":
-        return "not-a-response", kind
+        return ("not-a-response", kind), head
     if head is None:
-        return "not-http", "" if block else "empty"
+        return ("not-http", "" if block else "empty"), head
     if head.status != 200:
-        return "http-status", str(head.status)
+        return ("http-status", str(head.status)), head
     if head.media_type and head.media_type not in _HTML_TYPES:
-        return "not-html", head.media_type
-    return None
+        return ("not-html", head.media_type), head
+    return None, head
+
+
+def _page(
+    record: WarcRecord, locator: str, head: Head | None, body: bytes, options: ReaderOptions
+) -> Record | Skipped:
+    assert head is not None
+    try:
+        html = decode_body(head, body, options.max_record_bytes)
+    except BodyError as error:
+        return Skipped(locator, "bad-http-body", str(error))
+    except BodyTooLargeError:
+        return broken(locator, "record-too-large", "when decompressed", options)
+    if not head.media_type and not looks_like_html(html):
+        return Skipped(locator, "not-html", "no media type")
+    return Record(
+        key=bare(record.record_id),
+        locator=locator,
+        text=None,
+        html=html,
+        encoding=head.charset,
+        url=address(record),
+        date=record.headers.get("WARC-Date"),
+    )
+
+
+def bare(identifier: str | None) -> str:
+    """A WARC identifier without its angle brackets."""
+    return (identifier or "").strip().removeprefix("<").removesuffix(">")
+
+
+def address(record: WarcRecord) -> str | None:
+    """The address of what a record holds."""
+    # wget writes the address in angle brackets, as WARC 1.0 says and nobody else does
+    return (record.headers.get("WARC-Target-URI") or "").strip().strip("<>") or None
 
 
 def _read(record: WarcRecord, size: int) -> bytes:
