@@ -115,7 +115,8 @@ w las.</strofa><strofa>I wracam.</strofa></kwestia>
 def test_themes_and_editors_remarks_are_left_out(text_of):
     body = """<autor_utworu>Jan Nowak</autor_utworu><nazwa_utworu>Młyn</nazwa_utworu>
 <abstrakt><akap>O młynie.</akap></abstrakt><extra>sprawdzić</extra>
-<akap><begin id="b1"/><motyw id="m1">Praca, Woda</motyw>Mełł<uwaga>?</uwaga>.<end id="e1"/></akap>"""
+<akap><begin id="b1"/><motyw id="m1">Praca, Woda</motyw>Mełł<uwaga>?</uwaga>.<end id="e1"/>
+</akap>"""
     assert text_of(body) == "Młyn\n\nMełł."
 
 
