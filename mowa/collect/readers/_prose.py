@@ -78,16 +78,20 @@ class Prose:
         self.line()
         self._glued = len(self._lines)
 
+    def loosen(self) -> None:
+        """End the paragraph, also where its last line waits for what comes under it."""
+        self._glued = -1
+        self.paragraph()
+
     def part(self) -> None:
         """End the part, unless it holds headings alone: they belong to what follows."""
-        self.paragraph()
+        self.loosen()
         if not self._headings_only:
             self._end_part()
 
     def parts(self) -> tuple[Part, ...]:
         """All that was written, as parts with the label ``chapter=N``; nothing is left."""
-        self._glued = -1
-        self.paragraph()
+        self.loosen()
         self._end_part()
         found = tuple(Part(f"chapter={number}", text) for number, text in enumerate(self._parts, 1))
         self._parts.clear()

@@ -82,8 +82,12 @@ class _Open:
 
     name: str
     gone: bool  # nothing in it is read
-    noted: bool  # it is, or is in, a note
+    noted: bool  # what is in it belongs to the notes
+    in_note: bool  # it is, or is in, a note itself, which is one paragraph
     whole: bool  # divisions in it begin no parts
+
+
+_NO_PARENT = _Open("", gone=False, noted=False, in_note=False, whole=False)
 
 
 @dataclass
@@ -149,13 +153,15 @@ class _Text:
 
     def _start(self, event: Event) -> None:
         name, kind = event.name, event.attributes.get("type", "").lower()
-        parent = self.open[-1] if self.open else _Open("", gone=False, noted=False, whole=False)
+        parent = self.open[-1] if self.open else _NO_PARENT
         division = name in _DIVISIONS
         gone = parent.gone or name in _GONE or (division and kind in _APPARATUS)
         gone = gone or (parent.name == "choice" and name in _NOT_CHOSEN)
         gone = gone or (name == "ref" and "note" in kind)
         noted = parent.noted or name == "note" or (division and kind in _NOTES)
-        element = _Open(name, gone, noted, parent.whole or (division and kind in _WHOLE))
+        in_note = parent.in_note or name == "note"
+        whole = parent.whole or (division and kind in _WHOLE)
+        element = _Open(name, gone, noted, in_note, whole)
         self.open.append(element)
         if name == "teiHeader":
             self._in_header = True
@@ -163,8 +169,8 @@ class _Text:
             self.header.language_of(name, event.attributes)
         if gone or self._in_header:
             return
-        if noted and not parent.noted:
-            self._prose.write(NOTHING)
+        if name == "note":
+            (self._notes if parent.noted else self._prose).write(NOTHING)
             self._notes.paragraph()
         prose = self._notes if noted else self._prose
         if division and not parent.whole and not noted and name != "floatingText":
@@ -185,7 +191,7 @@ class _Text:
         if element.gone or self._in_header or not self.open:
             return
         prose = self._notes if element.noted else self._prose
-        if element.noted and not parent.noted:
+        if element.name == "note":
             prose.paragraph()
             return
         self._bound(prose, element, parent, ends=True)
@@ -195,10 +201,11 @@ class _Text:
     def _bound(self, prose: Prose, element: _Open, parent: _Open, *, ends: bool = False) -> None:
         """End the line or paragraph where an element begins or ends."""
         name = element.name
-        in_note = element.noted and parent.noted  # a note is one paragraph
         if name == "speaker" and ends:
             prose.glue()
-        elif name in _LINES or (in_note and name in _PARAGRAPHS):
+        elif name == "sp":
+            prose.loosen()
+        elif name in _LINES or (element.in_note and name in _PARAGRAPHS):
             prose.write(BREAK)
         elif name in _EITHER:
             if not any(outer.name in _WITHIN for outer in self.open if outer is not element):

@@ -55,7 +55,21 @@ _PLAIN = {
     *("abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i"),
     *("ins", "kbd", "mark", "noinclude", "onlyinclude", "q", "rb", "rp", "rt", "ruby", "s"),
     *("samp", "section", "small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var"),
-    *("wbr", "caption", "td", "th", "tr", "tbody", "thead", "time", "languages", "translate"),
+    *(
+        "wbr",
+        "pages",
+        "pagelist",
+        "pagequality",
+        "caption",
+        "td",
+        "th",
+        "tr",
+        "tbody",
+        "thead",
+        "time",
+        "languages",
+        "translate",
+    ),
 }
 _INTERLANGUAGE = re.compile(r"(?:[a-z]{2,3}(?:-[a-z]{2,12})*|simple)$")
 _SMALL = re.compile(r"<(su[bp])>([0-9+−–-]{1,6})</\1>", re.IGNORECASE)

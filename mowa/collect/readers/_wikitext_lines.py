@@ -7,6 +7,7 @@ import re
 _SPACES = re.compile(r"[ \t\xa0]+")
 _EMPTY_BRACKETS = re.compile(r" ?\((?:[ ,;:/–-])*\)| ?\[[ ,;:]*\]")
 _AFTER_BRACKET = re.compile(r"\([ ,;:]+(?=[^ ,;:)])")
+_BEFORE_BRACKET = re.compile(r"[ ,;:]{1,8}\)")
 _BEFORE_SIGN = re.compile(r" ([,.;:)])(?=\s|$)")
 _BULLETS = {"*": "* ", "#": "- ", ":": "", ";": ""}
 
@@ -34,7 +35,10 @@ def _line(raw: str) -> list[str]:
     line = line[bullets:].strip()
     line = _EMPTY_BRACKETS.sub("", line)
     line = _AFTER_BRACKET.sub("(", line)
+    line = _BEFORE_BRACKET.sub(")", line)
     line = _BEFORE_SIGN.sub(r"\1", line).strip()
+    if mark:
+        line = line.lstrip(" ,;")  # what followed a template that began the item
     if not line.strip(" .,;:–—-*•|/"):
         return []
     return [mark + line]

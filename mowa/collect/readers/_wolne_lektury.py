@@ -208,8 +208,13 @@ class _Work:
         if name in _CHAPTERS and not ends:
             prose.part()
         if name == "naglowek_osoba":
+            prose.glue() if ends else prose.loosen()
+        elif name == "didaskalia" and "kwestia" in self.open:
+            # A stage direction stands over what is spoken then.
             prose.glue() if ends else prose.paragraph()
-        elif name in _LINES or (name == "didaskalia" and "kwestia" in self.open):
+        elif name == "kwestia" and ends:
+            prose.loosen()
+        elif name in _LINES:
             prose.write(BREAK)
         elif name in _PARAGRAPHS:
             prose.paragraph(heading=name in _HEADINGS and ends)

@@ -33,6 +33,7 @@ _ROOTS = {
     "mediawiki": "_mediawiki:read_mediawiki",
     "document": "_opus:read_opus",
     "DOC": "_opus:read_opus",
+    "cesDoc": "_opus:read_opus",
     "letsmt": "_opus:read_opus",
     "tmx": "_opus:read_opus",
 }
