@@ -193,8 +193,11 @@ def _sides(block: Sequence[Line]) -> tuple[float, float]:
 
 
 def _is_verse(block: Sequence[Line], right: float) -> bool:
-    """Do the lines begin in capitals and end where they like? The longest look full in verse."""
-    capitals = sum(line.text[0].isupper() for line in block)
+    """Is it verse, or a table: lines that begin anew and end where they like?
+
+    The longest of them look full.
+    """
+    capitals = sum(line.text[0].isupper() or line.text[0].isdigit() for line in block)
     full = sum(right - line.right < 2 * line.size for line in block)
     return len(block) >= 4 and capitals > 0.8 * len(block) and full < 0.4 * len(block)
 
@@ -237,7 +240,7 @@ def _has_room(before: Line, line: Line, setting: _Setting, *, goes_on: bool) -> 
     Words of one letter never end a line in Polish print: they go with the word behind them. Where
     the line seems to go on with a sentence, the room must be plain to see.
     """
-    first = re.match(r"(?:\w )*\S+", line.text)
+    first = re.match(r"(?:[^\W\d] )*\S+", line.text)
     word = (first.end() if first else 0) + 1
     each = (line.right - line.left) / max(len(line.text), 1)
     needed = word * each * 1.05 + 0.5 * line.size
