@@ -18,7 +18,7 @@ _ROMAN = re.compile(r"(?i)\W*(?=[ivxlc])(c{0,3}(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,
 _ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _SIGN = "\N{SYMBOL FOR NULL}"  # stands for the page's number in what is compared
 _ONLY_NUMBER = re.compile(
-    rf"(?i)\W*(?:str(?:ona)?|s|page|p)?\W*{_SIGN}(?:\W*(?:z|of)?\W*\d{{1,5}})?\W*"
+    rf"(?i)\W*(?:str(?:ona)?|s|page|p)?\W*{_SIGN}(?:\W*(?:z|of)?\W*(?:\d{{1,5}}|{_SIGN}))?\W*"
 )
 _NUMBERED = re.compile(rf"^{_SIGN} (?=\D)|(?<=\D) {_SIGN}$")
 

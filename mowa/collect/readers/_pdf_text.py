@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -43,11 +43,11 @@ class Cleaned:
 def cleaned(pages: Sequence[Sequence[Line]]) -> Cleaned:
     """Paragraphs of each page, an empty line between them; lists, tables and code keep lines."""
     swapped = has_swapped_letters(pages)
-    whole = [[mended(line, swapped=swapped) for line in page] for page in pages]
-    heads = running_heads(whole)
+    rows = [rows_of(mended(line, swapped=swapped) for line in page) for page in pages]
+    heads = running_heads(rows)
     bodies = [
-        _rows([line for at, line in enumerate(page) if (number, at) not in heads])
-        for number, page in enumerate(whole)
+        [line for at, line in enumerate(page) if (number, at) not in heads]
+        for number, page in enumerate(rows)
     ]
     words = words_of(line for page in bodies for line in page)
     parts: list[Part] = []
@@ -68,7 +68,7 @@ def cleaned(pages: Sequence[Sequence[Line]]) -> Cleaned:
     return Cleaned(tuple(parts), len(heads), swapped)
 
 
-def _rows(lines: Sequence[Line]) -> list[Line]:
+def rows_of(lines: Iterable[Line]) -> list[Line]:
     """Pieces that stand side by side on one baseline, such as a raised number, are one line."""
     rows: list[Line] = []
     for line in lines:
@@ -122,6 +122,7 @@ def _page_text(lines: Sequence[Line], words: Counter[str]) -> str:
     marker: str | None = None  # of the last entry of a list
     for block in _blocks(lines):
         left, right = _sides(block)
+        verse = _is_verse(block, right)
         marked = False  # whether the lines go on with an entry of a list
         for at, line in enumerate(block):
             before = block[at - 1] if at else None
@@ -135,6 +136,7 @@ def _page_text(lines: Sequence[Line], words: Counter[str]) -> str:
                 following = block[at + 1] if at + 1 < len(block) else None
                 setting = _Setting(left, right, leading, marked=marked, marker=own)
                 glue = _glue(before, line, following, setting)
+                glue = "\n" if verse and glue == " " and not before.hyphenated else glue
             _append(pieces, glue, line, words)
             if glue != " ":
                 marked = own is not None
@@ -190,6 +192,16 @@ def _sides(block: Sequence[Line]) -> tuple[float, float]:
     return min(line.left for line in block), ends[min(len(ends) // 10, 3)]
 
 
+def _is_verse(block: Sequence[Line], right: float) -> bool:
+    """Is it verse, or a table: lines that begin anew and end where they like?
+
+    The longest of them look full.
+    """
+    capitals = sum(line.text[0].isupper() or line.text[0].isdigit() for line in block)
+    full = sum(right - line.right < 2 * line.size for line in block)
+    return len(block) >= 4 and capitals > 0.8 * len(block) and full < 0.4 * len(block)
+
+
 def _glue(before: Line, line: Line, following: Line | None, setting: _Setting) -> str:
     """What stands between two lines: a space, a line end, or an empty line."""
     if before.hyphenated:
@@ -228,7 +240,7 @@ def _has_room(before: Line, line: Line, setting: _Setting, *, goes_on: bool) -> 
     Words of one letter never end a line in Polish print: they go with the word behind them. Where
     the line seems to go on with a sentence, the room must be plain to see.
     """
-    first = re.match(r"(?:\w )*\S+", line.text)
+    first = re.match(r"(?:[^\W\d] )*\S+", line.text)
     word = (first.end() if first else 0) + 1
     each = (line.right - line.left) / max(len(line.text), 1)
     needed = word * each * 1.05 + 0.5 * line.size
