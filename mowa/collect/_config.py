@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mowa.workspace import StepConfig, runtime
 
-Format = Literal["auto", "text", "jsonl", "warc", "squad"]
+Format = Literal[
+    "auto",
+    "epub",
+    "html",
+    "jsonl",
+    "markdown",
+    "rst",
+    "squad",
+    "text",
+    "warc",
+]
 
 
 class InventoryConfig(StepConfig):
@@ -28,6 +38,9 @@ class ReaderOptions(StepConfig):
     """How files become records."""
 
     format: Format = Field("auto", description="format of the files; auto goes by their names")
+    encoding: str = Field(
+        "auto", description="text, markdown, rst: how bytes are decoded; auto goes by them"
+    )
     text_field: str = Field("text", description="JSONL: the field that holds the text")
     id_field: str = Field("id", description="JSONL: the record's own id; else its line number")
     url_field: str = Field("url", description="JSONL: the address of the page")
@@ -45,3 +58,19 @@ class ReaderOptions(StepConfig):
     bad_input: Literal["refuse", "skip"] = Field(
         "refuse", description="broken input stops the step, or is counted and left out"
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        if value in ("auto", "mazovia"):
+            return value
+        try:
+            # Not every codec of Python makes text of bytes; those that do not say so themselves.
+            b"a".decode(value)
+        except UnicodeError:
+            pass  # one that takes more bytes to a letter
+        except LookupError as error:
+            raise ValueError(
+                f"{value!r} is no encoding; write auto, utf-8, windows-1250, iso-8859-2, cp852 …"
+            ) from error
+        return value

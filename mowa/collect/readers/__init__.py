@@ -16,13 +16,29 @@ Reader = Callable[[Path, str, ReaderOptions], Iterator[Record | Skipped]]
 
 # Formats by name: the module that reads it. A module is imported when its format is met.
 _READERS = {
-    "text": "_text:read_text",
+    "epub": "_epub:read_epub",
+    "html": "_html:read_html",
     "jsonl": "_jsonl:read_jsonl",
-    "warc": "_warc:read_warc",
+    "markdown": "_markdown:read_markdown",
+    "rst": "_rst:read_rst",
     "squad": "_squad:read_squad",
+    "text": "_text:read_text",
+    "warc": "_warc:read_warc",
 }
 
-_SUFFIXES = {".txt": "text", ".jsonl": "jsonl", ".json": "squad", ".warc": "warc"}
+_SUFFIXES = {
+    ".epub": "epub",
+    ".htm": "html",
+    ".html": "html",
+    ".json": "squad",
+    ".jsonl": "jsonl",
+    ".markdown": "markdown",
+    ".md": "markdown",
+    ".rst": "rst",
+    ".txt": "text",
+    ".warc": "warc",
+    ".xhtml": "html",
+}
 
 
 def read_file(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:

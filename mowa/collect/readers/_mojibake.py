@@ -28,7 +28,7 @@ _CHARACTERS_PER_SIGN = 500
 
 _MAX_LAYERS = 3
 
-_LEADS = (0xC2, 0xC3, 0xC4, 0xC5, 0xC6, 0xCB, 0xD0, 0xD1, 0xE2, 0xEF)
+_LEADS = (0xC2, 0xC3, 0xC4, 0xC5, 0xC6, 0xCB, 0xD0, 0xD1, 0xE2, 0xEF, 0xF0)
 
 _POLISH = frozenset("ąćęłńóśźżĄĆĘŁŃÓŚŹŻ")
 
@@ -60,17 +60,17 @@ def repair(text: str) -> tuple[str, tuple[str, ...]]:
         return text, ()
     notes = []
     for _ in range(_MAX_LAYERS):
-        mended = _without_double_utf_8(text)
-        if mended is None:
+        single = _without_double_utf_8(text)
+        if single is None:
             break
-        text, notes = mended, ["repaired-double-utf-8"]
+        text, notes = single, ["repaired-double-utf-8"]
     found = [
         (*mended, each) for each in _confusions() if (mended := _without_confusion(text, each))
     ]
     if found:
         # The right table explains most; the first of equals gives most away.
-        mended, _, confusion = max(found, key=lambda item: item[1])
-        return mended, (*notes, confusion.note)
+        text, _, confusion = max(found, key=lambda item: item[1])
+        notes.append(confusion.note)
     return text, tuple(notes)
 
 
@@ -95,13 +95,17 @@ class _Tally:
 
     Attributes:
         broken: Letters that would be mended.
-        evidence: Those of them that stand where nothing but a letter can, outside of quotes.
-        sound: Letters beyond ASCII that a broken line would not hold.
+        evidence: Those of them that stand where nothing but a letter can.
+        unquoted: Those of `evidence` that stand outside of quotation marks.
+        sound: Letters beyond ASCII that speak for another language, or against all damage.
+        impossible: Those of `sound` that no damaged line holds.
     """
 
-    broken: int
-    evidence: int
-    sound: int
+    broken: int = 0
+    evidence: int = 0
+    unquoted: int = 0
+    sound: int = 0
+    impossible: int = 0
 
 
 def _without_double_utf_8(text: str) -> str | None:
@@ -109,21 +113,23 @@ def _without_double_utf_8(text: str) -> str | None:
     leads, beginning = _beginning()
     if not any(lead in text for lead in leads) or beginning.search(text) is None:
         return None
-    count, number = 0, 0
-    for candidate, (pattern, table) in enumerate(_readings()):
-        found = sum(_decoded(each, table) in _LIKELY for each in pattern.findall(text))
-        count, number = max((count, number), (found, candidate), key=lambda item: item[0])
-    if not count:
+    best: tuple[int, int] = (0, 0)
+    for candidate in _readings():
+        found = [_decoded(each, candidate[1]) for each in candidate[0].findall(text)]
+        count = (sum(each in _LIKELY for each in found), len(found))
+        if count > best:
+            best, (pattern, table) = count, candidate
+    if best == (0, 0):
         return None
-    pattern, table = _readings()[number]
 
     def tally(line: str) -> _Tally:
         if line.isascii():
-            return _Tally(0, 0, 0)
+            return _Tally()
         rest, broken = pattern.subn("", line)
-        open_ = _QUOTED.sub("", line)
-        evidence = sum(_is_in_a_word(open_, match) for match in pattern.finditer(open_))
-        return _Tally(broken, evidence, sum(map(str.isalpha, _BEYOND_ASCII.findall(rest))))
+        evidence = _sequences_in_words(line, pattern)
+        unquoted = evidence and _sequences_in_words(_QUOTED.sub("", line), pattern)
+        sound = sum(map(str.isalpha, _BEYOND_ASCII.findall(rest)))
+        return _Tally(broken, evidence, unquoted, sound, sound)
 
     def mend(line: str) -> str:
         return pattern.sub(lambda match: _decoded(match.group(), table), line)
@@ -154,9 +160,11 @@ def _readings() -> tuple[tuple[re.Pattern[str], dict[str, int]], ...]:
 
 
 def _reading(codec: str) -> tuple[re.Pattern[str], dict[str, int]]:
-    table = {chr(byte): byte for byte in range(0x80, 0xA0)}
+    table: dict[str, int] = {}
     for byte in range(0x80, 0x100):
-        table.setdefault(bytes([byte]).decode(codec, "ignore") or chr(byte), byte)
+        table[bytes([byte]).decode(codec, "ignore") or chr(byte)] = byte
+        if byte < 0xA0 and codec == "cp1252":
+            table[chr(byte)] = byte
     signs: dict[int, list[str]] = {}
     for sign, byte in table.items():
         signs.setdefault(byte, []).append(sign)
@@ -165,15 +173,16 @@ def _reading(codec: str) -> tuple[re.Pattern[str], dict[str, int]]:
         both = range(first, (last or first) + 1)
         return "[" + "".join(re.escape(sign) for byte in both for sign in signs[byte]) + "]"
 
-    # Latin-1, Latin Extended-A, the typographic signs of General Punctuation, €, ™, U+FEFF, U+FFFD.
+    # Latin-1 and Latin Extended-A; punctuation, arrows, formulas; U+FEFF, U+FFFD and U+FE0F; emoji.
     # What CB and C6 begin (˜, ˇ, ƒ) comes up between two layers.
     # Other scripts are left out: in Central European capitals (CZĘŻ, PÓŹ) their bytes are letters.
     tail = of(0x80, 0xBF)
     forms = [
         f"{of(0xC2, 0xC5)}{tail}",
         f"{of(0xCB)}(?:{of(0x86, 0x87)}|{of(0x98, 0x9D)})",
-        f"{of(0xE2)}(?:{of(0x80)}{tail}|{of(0x82)}{of(0xAC)}|{of(0x84)}{of(0xA2)})",
-        f"{of(0xEF)}(?:{of(0xBB)}{of(0xBF)}|{of(0xBF)}{of(0xBD)})",
+        f"{of(0xE2)}{tail}{tail}",
+        f"{of(0xEF)}(?:{of(0xBB)}{of(0xBF)}|{of(0xBF)}{of(0xBD)}|{of(0xB8)}{of(0x8F)})",
+        f"{of(0xF0)}{of(0x9F)}{tail}{tail}",
     ]
     if codec == "cp1252":
         forms += [
@@ -182,6 +191,10 @@ def _reading(codec: str) -> tuple[re.Pattern[str], dict[str, int]]:
             f"{of(0xD1)}{of(0x80, 0x8F)}",
         ]
     return re.compile("|".join(forms)), table
+
+
+def _sequences_in_words(line: str, pattern: re.Pattern[str]) -> int:
+    return sum(_is_in_a_word(line, match) for match in pattern.finditer(line))
 
 
 def _is_in_a_word(line: str, match: re.Match[str]) -> bool:
@@ -202,7 +215,7 @@ class _Confusion:
 
     Attributes:
         note: What undoing it is called.
-        letters: Signs that were other letters of Polish.
+        broken: Signs that were other letters of Polish; and C1 controls, which no text has.
         kept: Signs that were letters of Polish, changed or not.
         table: For `str.translate`: what every sign was.
         telling: Those signs of `letters` that are no letters of other languages, or rarely.
@@ -211,7 +224,7 @@ class _Confusion:
     """
 
     note: str
-    letters: frozenset[str]
+    broken: frozenset[str]
     kept: frozenset[str]
     table: dict[int, str]
     telling: str
@@ -242,9 +255,10 @@ def _confusion(real: str, read_as: str, telling: str, name: str) -> _Confusion:
     signs = re.escape(telling)
     return _Confusion(
         f"repaired-{name}",
-        frozenset(sign for sign, was in polish.items() if sign != was),
+        frozenset(sign for sign, was in polish.items() if sign != was)
+        | {chr(sign) for sign in table if sign < 0xA0},
         frozenset(polish),
-        {sign: was for sign, was in table.items() if chr(sign) != was},
+        table,
         telling,
         re.compile(f"(?<=[{_LETTERS}])[{signs}]|[{_C1}](?=[{_LETTERS}])"),
         re.compile(f"[{_LETTERS}{signs}]{{4,}}"),
@@ -263,15 +277,18 @@ def _without_confusion(text: str, confusion: _Confusion) -> tuple[str, int] | No
 
     def tally(line: str) -> _Tally:
         if line.isascii():
-            return _Tally(0, 0, 0)
+            return _Tally()
         beyond = _BEYOND_ASCII.findall(line)
-        broken = sum(sign in confusion.letters for sign in beyond)
+        broken = sum(sign in confusion.broken for sign in beyond)
         sound = sum(
             sign not in confusion.kept
             and (sign.isalpha() or confusion.table.get(ord(sign), "").isalpha())
             for sign in beyond
         )
-        return _Tally(broken, _telling_signs(line, telling, confusion.words), sound)
+        impossible = sum(sign.isalpha() and ord(sign) not in confusion.table for sign in beyond)
+        evidence = _telling_signs(line, telling, confusion.words)
+        unquoted = evidence and _telling_signs(_QUOTED.sub("", line), telling, confusion.words)
+        return _Tally(broken, evidence, unquoted, sound, impossible)
 
     # A C1 control beside a letter is never right; any other sign may be a slip of the pen.
     least = 1 if min(telling) < "\xa0" else 2
@@ -282,7 +299,7 @@ def _telling_signs(line: str, telling: Iterable[str], words: re.Pattern[str]) ->
     if not any(sign in line for sign in telling):
         return 0
     count = 0
-    for match in words.finditer(_QUOTED.sub("", line)):
+    for match in words.finditer(line):
         word = match.group()
         # a±b and mean±SD are formulas; a word has letters that stand together, and no such capital.
         if re.search(r"[A-Za-z]{2}", word) and not re.search(r"[a-z][^A-Za-zÀ-ɏ][A-Z]", word):
@@ -303,12 +320,16 @@ def _mended(
     lines = text.split("\n")
     tallies = [tally(line) for line in lines]
     evidence = sum(each.evidence for each in tallies)
-    if evidence < least or (least > 1 and evidence * _CHARACTERS_PER_SIGN < len(text)):
-        broken = 0
-    else:
-        broken = sum(each.broken for each in tallies if each.evidence)
-    if broken > sum(each.sound for each in tallies):
-        chosen = [number for number, each in enumerate(tallies) if each.broken > each.sound]
+    if not any(each.unquoted for each in tallies):
+        return None
+    dense = least == 1 or evidence * _CHARACTERS_PER_SIGN >= len(text)
+    broken = sum(each.broken for each in tallies if each.evidence)
+    if evidence >= least and dense and broken > sum(each.sound for each in tallies):
+        chosen = [
+            number
+            for number, each in enumerate(tallies)
+            if not each.impossible or each.broken > each.impossible
+        ]
     else:
         chosen = _long_stretches(tallies)
     if not chosen:
@@ -323,7 +344,7 @@ def _long_stretches(tallies: Sequence[_Tally]) -> list[int]:
     chosen: list[int] = []
     stretch: list[int] = []
     broken = evidence = 0
-    for number, each in enumerate([*tallies, _Tally(0, 0, 1)]):
+    for number, each in enumerate([*tallies, _Tally(sound=1)]):
         if each.broken > each.sound:
             stretch.append(number)
             broken += each.broken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mowa.collect._config import ReaderOptions
@@ -56,6 +57,16 @@ class Record:
     notes: tuple[str, ...] = ()
 
 
+def joined(parts: Iterable[Part]) -> str:
+    """The text of all parts, each behind an empty line, or behind a space where it runs on."""
+    pieces: list[str] = []
+    for part in parts:
+        if pieces:
+            pieces.append(" " if part.runs_on else "\n\n")
+        pieces.append(part.text)
+    return "".join(pieces)
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """One record that cannot become a document; `reason` is a short word in kebab-case."""
@@ -68,7 +79,9 @@ class Skipped:
 _WHAT = {
     "corrupt-gzip": "the gzip data are damaged",
     "corrupt-zstd": "the zstd data are damaged",
+    "encrypted": "the book is protected against copying (DRM)",
     "empty-warc": "the file holds no record",
+    "invalid-epub": "this is not a valid EPUB",
     "invalid-id": "the record's id is neither text nor a whole number",
     "invalid-json": "this is not valid JSON",
     "invalid-utf-8": "the text is not valid UTF-8",
@@ -78,15 +91,18 @@ _WHAT = {
     "truncated-gzip": "the gzip data end too early",
     "truncated-warc": "the file ends in the middle of a record",
     "truncated-zstd": "the zstd data end too early",
+    "undecodable": "the text is not in the encoding that reader.encoding names",
 }
 
 _FIX = {
-    "invalid-utf-8": "convert the file (`iconv -f WINDOWS-1250 -t UTF-8`)",
+    "invalid-utf-8": "convert the file (`iconv -f WINDOWS-1250 -t UTF-8`), or name its encoding in"
+    " reader.encoding",
     "no-text-field": "name the right field in reader.text_field",
     "record-too-large": "raise reader.max_record_bytes",
     "truncated-gzip": "fetch the file again",
     "truncated-warc": "fetch the file again",
     "truncated-zstd": "fetch the file again",
+    "undecodable": "name another in reader.encoding",
 }
 
 
