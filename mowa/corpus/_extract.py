@@ -10,25 +10,13 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import detect_mime, map_encoding_to_html5
 from resiliparse.parse.html import DocumentNode, HTMLTree
 
-from mowa.collect import decode
+from mowa.collect import decode, parseable
 from mowa.rights import stated_licence
 
 # Telling main content from boilerplate takes time in proportion to elements x depth. Browsers stop
 # nesting at 512 elements (Blink, kMaximumHTMLParserDOMTreeDepth); pages of the web rarely pass 60.
 _MAX_DEPTH = 128
 _TOO_DEEP = "*" + ">*" * _MAX_DEPTH
-
-# The parser compares each attribute of a tag with all before it: a megabyte of attributes in one
-# tag takes a quarter of a minute, and it grows with the square.
-_MAX_ATTRIBUTES = 2_000
-_ATTRIBUTE = (
-    r"""[\s/]*+=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+|))?+|[\s/]*+="""
-)
-_SANE_TAGS = re.compile(
-    r"(?:[^<]++|<(?![a-zA-Z])|<[a-zA-Z][^\s/>]*+"
-    rf"(?:{_ATTRIBUTE}){{0,{_MAX_ATTRIBUTES}}}+[\s/]*+(?:>|\Z))*+"
-)
-_ALWAYS_SANE = 32 << 10  # characters; a shorter page is parsed in a tenth of a second at worst
 
 _ADDRESSES = (
     ('link[rel~="canonical" i]', "href"),
@@ -87,11 +75,8 @@ def extract(html: bytes, *, charset: str | None = None, main_content: bool = Tru
         return Page("", problem="binary")
     decoded = decode(html, charset=charset, markup=True)
     source, notes = decoded.text, decoded.notes
-    problem = None
-    if len(source) > _ALWAYS_SANE:
-        sane = _SANE_TAGS.match(source)
-        if sane is not None and sane.end() < len(source):
-            source, problem = source[: sane.end()], "cut"
+    source, is_cut = parseable(source)
+    problem = "cut" if is_cut else None
     tree = HTMLTree.parse(source)
     document = tree.document
     assert document is not None

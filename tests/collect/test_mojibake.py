@@ -92,7 +92,7 @@ GOOD = (
     "If you see Ã© or Ã¨ instead of accented letters, the encoding is wrong.",
     'W pliku jest "KrakÃ³w" zamiast nazwy miasta.',
     'The file says "ksi±¿ka za¿ó³æ" where Polish is meant.',
-    "Zażółć gęślą jaźń po polsku, a w pliku\nZaÅ¼Ã³Å‚Ä‡ gÄ™Å›lÄ…\nźle się dzieje, a książki żółkną.",
+    "Zażółć gęślą jaźń po polsku, a w pliku\nZaÅ¼Ã³Å‚Ä‡ gÄ™Å›lÄ…\nźle się dzieje, książki żółkną.",
     "Wynik: x±y, 5 ± 2, a±b, ±10%; ¶ 12, § 3; m³, cm³/h, R² = ½, p¬q, 1¹.",
     "Wiek±SD, waga±SD, wzrost±SD; age±SD, weight±SD, height±SD.",
     "¿Qué pasó, señor? ¡Nada! El año que viene, ¿verdad?",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mowa.collect._config import ReaderOptions
+from mowa.collect.readers._markup import as_html
 from mowa.collect.readers._records import Record, Skipped
 from mowa.collect.readers._streams import uncompressed
 from mowa.collect.readers._text import read_whole
@@ -21,5 +22,7 @@ def read_html(path: Path, relative: str, options: ReaderOptions) -> Iterator[Rec
     if isinstance(raw, Skipped):
         yield raw
         return
+    if uncompressed(relative).lower().endswith(".xhtml"):
+        raw = as_html(raw)
     encoding = None if options.encoding == "auto" else options.encoding
     yield Record(uncompressed(relative), relative, None, html=raw, encoding=encoding)

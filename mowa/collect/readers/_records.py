@@ -79,7 +79,7 @@ class Skipped:
 _WHAT = {
     "corrupt-gzip": "the gzip data are damaged",
     "corrupt-zstd": "the zstd data are damaged",
-    "encrypted": "the book is protected against copying (DRM)",
+    "damaged-chapter": "a chapter of the book cannot be read",
     "empty-warc": "the file holds no record",
     "invalid-epub": "this is not a valid EPUB",
     "invalid-id": "the record's id is neither text nor a whole number",
