@@ -3,17 +3,26 @@
 from mowa.collect._config import InventoryConfig, ReaderOptions
 from mowa.collect._inventory import observe, root_of, scan
 from mowa.collect.readers import format_of, read_file
-from mowa.collect.readers._records import Part, Record, Skipped
+from mowa.collect.readers._encoding import Decoded, decode
+from mowa.collect.readers._markup import parseable
+from mowa.collect.readers._mojibake import repair, repair_together
+from mowa.collect.readers._records import Part, Record, Skipped, joined
 
 __all__ = [
+    "Decoded",
     "InventoryConfig",
     "Part",
     "ReaderOptions",
     "Record",
     "Skipped",
+    "decode",
     "format_of",
+    "joined",
     "observe",
+    "parseable",
     "read_file",
+    "repair",
+    "repair_together",
     "root_of",
     "scan",
 ]

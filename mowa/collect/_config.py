@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mowa.workspace import StepConfig, runtime
 
@@ -12,12 +12,16 @@ Format = Literal[
     "arrow",
     "auto",
     "conllu",
+    "epub",
+    "html",
     "json",
     "jsonl",
+    "markdown",
     "mediawiki",
     "opus",
     "parquet",
     "pdf",
+    "rst",
     "sentences",
     "speakleash",
     "sql",
@@ -50,6 +54,9 @@ class ReaderOptions(StepConfig):
     """How files become records."""
 
     format: Format = Field("auto", description="format of the files; auto goes by their names")
+    encoding: str = Field(
+        "auto", description="text, markdown, rst: how bytes are decoded; auto goes by them"
+    )
     # Formats of fields (jsonl, json, parquet, arrow, sql): `meta.url` is url in the object meta.
     text_field: str | list[str] = Field(
         "text", description="field that holds the text; of several, joined by an empty line"
@@ -80,3 +87,19 @@ class ReaderOptions(StepConfig):
     bad_input: Literal["refuse", "skip"] = Field(
         "refuse", description="broken input stops the step, or is counted and left out"
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        if value in ("auto", "mazovia"):
+            return value
+        try:
+            # Not every codec of Python makes text of bytes; those that do not say so themselves.
+            b"a".decode(value)
+        except UnicodeError:
+            pass  # one that takes more bytes to a letter
+        except LookupError as error:
+            raise ValueError(
+                f"{value!r} is no encoding; write auto, utf-8, windows-1250, iso-8859-2, cp852 …"
+            ) from error
+        return value

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-from mowa.collect import ReaderOptions, Record, Skipped, read_file, root_of
+from mowa.collect import (
+    ReaderOptions,
+    Record,
+    Skipped,
+    joined,
+    read_file,
+    repair_together,
+    root_of,
+)
 from mowa.corpus._config import DocumentsConfig
 from mowa.corpus._extract import extract
 from mowa.corpus._normalise import normalised, normalised_line, without_surrogates
@@ -146,13 +154,14 @@ def read_unit(work: _Work, out: Path) -> dict[str, Any]:
     """Read the files of one unit; write its parts and what it skipped."""
     counts: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
     files = [f"skipped/{work.name}.parquet"]
     with ExitStack() as stack:
         partial = stack.enter_context(writing(out / files[0]))
         writer = pq.ParquetWriter(partial, SKIPPED, compression="zstd")
         stack.enter_context(writer)
         rows = _SkippedRows(writer, work.source["name"], skipped)
-        batches = _batches(work, rows, counts)
+        batches = _batches(work, rows, counts, notes)
         batch = next(batches, None)
         part = 0
         while batch is not None:
@@ -173,6 +182,7 @@ def read_unit(work: _Work, out: Path) -> dict[str, Any]:
         "source": work.source["name"],
         "counts": dict(sorted(counts.items())),
         "skipped": dict(sorted(skipped.items())),
+        "notes": dict(sorted(notes.items())),
         "files": files,
     }
 
@@ -205,17 +215,21 @@ class _SkippedRows:
             self._rows.clear()
 
 
-def _batches(work: _Work, skipped: _SkippedRows, counts: Counter[str]) -> Iterator[_Batch]:
+def _batches(
+    work: _Work, skipped: _SkippedRows, counts: Counter[str], notes: Counter[str]
+) -> Iterator[_Batch]:
     keys: Counter[str] = Counter()
     batch = _new_batch()
     for item in _records(work):
         counts["records"] += 1
         record = item
-        if isinstance(item, Record) and item.text is None:
+        if isinstance(item, Record) and item.html is not None:
             record = _from_html(item, work, counts)
         if isinstance(record, Skipped):
             skipped.add(record)
             continue
+        record = _repaired(record)
+        notes.update(record.notes)
         counts["documents"] += 1
         _add(batch, record, _doc_id(work.source["name"], record.key, keys), work.source, counts)
         if batch.bytes >= work.batch_bytes or batch.rows >= _BATCH_ROWS:
@@ -247,17 +261,26 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
         return Skipped(record.locator, "binary", "what claims to be HTML is not text")
     if page.problem is not None:
         counts[f"html_{page.problem.replace('-', '_')}"] += 1
-    return Record(
-        key=record.key,
-        locator=record.locator,
+    return replace(
+        record,
         text=page.text,
-        url=record.url,
+        html=None,
+        url=record.url or page.url,
         title=record.title or page.title,
-        author=record.author,
-        date=record.date,
         # The steward's word about a source counts more than what a page says of itself.
         language=record.language or work.source.get("language") or page.language,
-        licence=record.licence,
+        licence=record.licence or page.licence,
+        notes=(*record.notes, *page.notes),
+    )
+
+
+def _repaired(record: Record) -> Record:
+    """The record with its parts as one text, and without mojibake."""
+    text = record.text if record.text is not None else joined(record.parts)
+    fields, notes = repair_together((text, record.title, record.author))
+    text, title, author = fields[0] or "", *fields[1:]
+    return replace(
+        record, text=text, parts=(), title=title, author=author, notes=(*record.notes, *notes)
     )
 
 
@@ -348,10 +371,12 @@ def _table(batch: _Batch, source: dict[str, Any], counts: Counter[str]) -> pa.Ta
 def _summary(results: list[dict[str, Any]]) -> Metrics:
     total: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
     sources: dict[str, Counter[str]] = {}
     for result in results:
         total.update(result["counts"])
         skipped.update(result["skipped"])
+        notes.update(result["notes"])
         own = sources.setdefault(result["source"], Counter())
         own.update({key: result["counts"].get(key, 0) for key in _PER_SOURCE})
         own["skipped"] += sum(result["skipped"].values())
@@ -359,6 +384,7 @@ def _summary(results: list[dict[str, Any]]) -> Metrics:
     return {
         **{key: total[key] for key in (*_PER_SOURCE, *_NOTES)},
         "skipped": dict(skipped.most_common()),
+        "notes": dict(sorted(notes.items())),
         "sources": {name: dict(own) for name, own in sorted(sources.items())},
     }
 

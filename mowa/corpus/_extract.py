@@ -7,45 +7,34 @@ import re
 from dataclasses import dataclass
 
 from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.encoding import (
-    bytes_to_str,
-    detect_encoding,
-    detect_mime,
-    map_encoding_to_html5,
-)
-from resiliparse.parse.html import HTMLTree
+from resiliparse.parse.encoding import detect_mime, map_encoding_to_html5
+from resiliparse.parse.html import DocumentNode, HTMLTree
+
+from mowa.collect import decode, parseable
+from mowa.rights import stated_licence
 
 # Telling main content from boilerplate takes time in proportion to elements x depth. Browsers stop
 # nesting at 512 elements (Blink, kMaximumHTMLParserDOMTreeDepth); pages of the web rarely pass 60.
 _MAX_DEPTH = 128
 _TOO_DEEP = "*" + ">*" * _MAX_DEPTH
 
-# The parser compares each attribute of a tag with all before it: a megabyte of attributes in one
-# tag takes a quarter of a minute, and it grows with the square.
-_MAX_ATTRIBUTES = 2_000
-_ATTRIBUTE = (
-    r"""[\s/]*+=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+|))?+|[\s/]*+="""
+_ADDRESSES = (
+    ('link[rel~="canonical" i]', "href"),
+    ('meta[property="og:url" i]', "content"),
 )
-_SANE_TAGS = re.compile(
-    r"(?:[^<]++|<(?![a-zA-Z])|<[a-zA-Z][^\s/>]*+"
-    rf"(?:{_ATTRIBUTE}){{0,{_MAX_ATTRIBUTES}}}+[\s/]*+(?:>|\Z))*+"
-)
-_ALWAYS_SANE = 32 << 10  # characters; a shorter page is parsed in a tenth of a second at worst
-
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
+_LICENCES = (
+    *((f'{tag}[rel~="license" i]', "href") for tag in ("link", "a", "area")),
+    *(
+        (f'{tag}[{key}="{name}" i]', "href" if tag == "link" else "content")
+        for tag, key in (("meta", "name"), ("meta", "property"), ("link", "rel"))
+        for name in ("license", "dc.rights", "dcterms.rights", "dcterms.license", "dc:rights")
+    ),
 )
 
 # Compressed data hold ten per cent of control bytes; text in any encoding but UTF-16 next to none.
 _HEAD = 4_096
 _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\v\f\r\x1b"))
 _MAX_CONTROLS = 0.02
-
-# Share of the characters beyond ASCII that may be broken before a page that claims to be UTF-8 is
-# taken for something else; a page cut in a character or with one bad include stays below.
-_MAX_BROKEN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +48,19 @@ class Page:
         problem: ``binary`` (not text at all), ``too-deep`` (all text was taken, because elements
             are nested too deeply to tell main content), ``cut`` (what follows a tag with too many
             attributes was left out), or None.
+        url: Where the page says that it belongs: ``<link rel="canonical">`` or ``og:url``, if that
+            is an address of the web.
+        licence: What the page says outright that it is under, as an SPDX expression.
+        notes: What was done to it, and what its licence could not be told by.
     """
 
     text: str
     title: str | None = None
     language: str | None = None
     problem: str | None = None
+    url: str | None = None
+    licence: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def extract(html: bytes, *, charset: str | None = None, main_content: bool = True) -> Page:
@@ -77,12 +73,10 @@ def extract(html: bytes, *, charset: str | None = None, main_content: bool = Tru
     """
     if _is_binary(html, charset):
         return Page("", problem="binary")
-    source = decode(html, charset)
-    problem = None
-    if len(source) > _ALWAYS_SANE:
-        sane = _SANE_TAGS.match(source)
-        if sane is not None and sane.end() < len(source):
-            source, problem = source[: sane.end()], "cut"
+    decoded = decode(html, charset=charset, markup=True)
+    source, notes = decoded.text, decoded.notes
+    source, is_cut = parseable(source)
+    problem = "cut" if is_cut else None
     tree = HTMLTree.parse(source)
     document = tree.document
     assert document is not None
@@ -98,32 +92,16 @@ def extract(html: bytes, *, charset: str | None = None, main_content: bool = Tru
         post_meta=False,
     )
     language = root.getattr("lang") if root is not None else None
-    return Page(text, tree.title or None, language or None, problem)
-
-
-def decode(html: bytes, charset: str | None = None) -> str:
-    """The characters of an HTML page.
-
-    The order: byte order mark; UTF-8 where the bytes beyond ASCII are valid UTF-8 (no other
-    encoding of running text is, whatever the header says); the header; ``<meta>`` or a guess by
-    uchardet. Bytes that are not valid in the encoding become U+FFFD.
-    """
-    for mark, name in _BOMS:
-        if html.startswith(mark):
-            return html[len(mark) :].decode(name, "replace")
-    if not html.isascii():
-        try:
-            return html.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
-    claimed = map_encoding_to_html5(charset, fallback_utf8=False) if charset else None
-    name = claimed or detect_encoding(html, from_html_meta=True) or "utf-8"
-    if name == "utf-8":
-        text = html.decode("utf-8", "replace")
-        if text.count("\ufffd") <= _MAX_BROKEN * sum(map(len, re.findall(r"[^\x00-\x7f]+", text))):
-            return text
-        name = detect_encoding(html) or "utf-8"
-    return str(bytes_to_str(html, name, errors="replace", fallback_encodings=()))
+    licence, stated = _licence(document)
+    return Page(
+        text,
+        tree.title or None,
+        language or None,
+        problem,
+        url=_address(document),
+        licence=licence,
+        notes=(*notes, *stated),
+    )
 
 
 def _is_binary(html: bytes, charset: str | None) -> bool:
@@ -142,3 +120,29 @@ def _is_binary(html: bytes, charset: str | None) -> bool:
 def _is_utf_16(charset: str | None) -> bool:
     name = map_encoding_to_html5(charset, fallback_utf8=False) if charset else None
     return name is not None and name.startswith("utf-16")
+
+
+def _address(document: DocumentNode) -> str | None:
+    for selector, attribute in _ADDRESSES:
+        node = document.query_selector(selector)
+        address = (node.getattr(attribute) or "").strip() if node is not None else ""
+        if re.match(r"https?://[^\s/]\S*\Z", address):
+            return address
+    return None
+
+
+def _licence(document: DocumentNode) -> tuple[str | None, tuple[str, ...]]:
+    """The one licence that the page names for itself, and a note where it names several.
+
+    A link that only leads to a licence says nothing: it must be marked as the licence. Where marks
+    disagree, one of them is for a picture or a quotation, and nothing tells which.
+    """
+    found: set[str] = set()
+    for selector, attribute in _LICENCES:
+        for node in document.query_selector_all(selector):
+            named = stated_licence(node.getattr(attribute) or "")
+            if named is not None:
+                found.add(named)
+    if len(found) > 1:
+        return None, ("licence-ambiguous",)
+    return (found.pop(), ("licence-from-page",)) if found else (None, ())

@@ -54,6 +54,15 @@ def documents_report(metrics: Mapping[str, Any], path: Path) -> None:
         ),
         Section("Noticed", [Table(["what", "how many"], notes)]),
     ]
+    if metrics["notes"]:
+        done = [[name, count] for name, count in metrics["notes"].items()]
+        sections.append(
+            Section(
+                "Done on the way in",
+                [Table(["note", "records"], done)],
+                "What readers and repair did to records; a record may have several notes.",
+            )
+        )
     Page("Documents", "records that became documents", sections).write(path)
 
 

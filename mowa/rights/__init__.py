@@ -1,5 +1,6 @@
 """The source register: where text comes from, on what legal ground, and under what licence."""
 
+from mowa.rights._creative_commons import spdx_of, stated_licence
 from mowa.rights._licence import canonical_licence, nearest_licences
 from mowa.rights._source import LegalBasis, Release, Source, available_sources, load_source
 
@@ -11,4 +12,6 @@ __all__ = [
     "canonical_licence",
     "load_source",
     "nearest_licences",
+    "spdx_of",
+    "stated_licence",
 ]

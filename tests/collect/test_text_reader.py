@@ -45,8 +45,10 @@ def test_compression_changes_neither_text_nor_key(read):
 @pytest.mark.parametrize(
     ("name", "raw", "reason"),
     [
-        ("a.txt", "zażółć".encode("cp1250"), "invalid-utf-8"),
-        ("a.txt", "zażółć".encode("utf-16"), "invalid-utf-8"),
+        ("a.txt", "zażółć".encode("utf-16")[:-1], "invalid-utf-8"),
+        ("a.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(90)), "invalid-utf-8"),
+        ("a.txt", bytes(range(128, 228)), "invalid-utf-8"),
+        ("a.txt", "zażółć, ale ".encode() + b"za\xbf", "invalid-utf-8"),
         ("a.txt", "zażółć".encode()[:-1], "invalid-utf-8"),
         ("a.txt", b"\xed\xa0\x80", "invalid-utf-8"),
         ("a.txt", b"x" * 101, "record-too-large"),
@@ -103,6 +105,13 @@ def test_a_decompression_bomb_stays_small_in_memory(tmp_path, compress):
         ("b/a.warc", "warc"),
         ("a.warc.gz", "warc"),
         ("a.json", "squad"),
+        ("a.htm", "html"),
+        ("a.html.gz", "html"),
+        ("a.xhtml", "html"),
+        ("a.MD", "markdown"),
+        ("a.markdown", "markdown"),
+        ("a.rst", "rst"),
+        ("a.epub", "epub"),
     ],
 )
 def test_the_format_goes_by_the_name(name, expected):
@@ -117,9 +126,46 @@ def test_a_name_that_says_nothing_is_refused_with_the_way_out(read, name):
     assert ".jsonl" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["a.md", "README", "a.jsonl"])
+@pytest.mark.parametrize("name", ["a.dat", "README", "a.jsonl"])
 def test_a_format_that_the_options_name_overrules_the_name(read, name):
     assert [item.text for item in read(name, b"x", format="text")] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("cp1250", "windows-1250"),
+        ("iso-8859-2", "iso-8859-2"),
+        ("cp852", "cp852"),
+        ("utf-16", "utf-16-le"),
+    ],
+)
+def test_polish_in_another_encoding_is_read_and_noted(read, encoding, name):
+    (record,) = read("a.txt", TEXT.encode(encoding))
+    assert (record.text, record.notes) == (TEXT, (f"decoded-{name}",))
+
+
+def test_text_in_utf_8_has_no_notes(read):
+    assert read("a.txt", TEXT.encode())[0].notes == ()
+
+
+def test_an_encoding_that_the_options_name_is_the_only_one(read):
+    raw = "Größe, ½ ¹".encode("latin-1")
+    assert read("a.txt", raw, encoding="latin-1")[0].text == "Größe, ½ ¹"
+    assert read("a.txt", TEXT.encode("utf-16"), encoding="utf-16")[0].text == TEXT
+    assert read("a.txt", codecs.BOM_UTF8 + b"a", encoding="utf-8")[0].text == "a"
+    (skipped,) = read("a.txt", TEXT.encode("cp1250"), encoding="utf-8", bad_input="skip")
+    assert skipped.reason == "invalid-utf-8"
+    (skipped,) = read("a.txt", b"a\x81", encoding="cp1250", bad_input="skip")
+    assert (skipped.reason, skipped.detail[:6]) == ("undecodable", "byte 1")
+    with pytest.raises(DataError, match=r"reader\.encoding"):
+        read("a.txt", b"a\x81", encoding="cp1250")
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "hex", "rot13"])
+def test_an_encoding_that_does_not_exist_is_a_mistake_of_the_recipe(encoding):
+    with pytest.raises(ValueError, match="is no encoding"):
+        ReaderOptions(encoding=encoding)
 
 
 def test_a_missing_file_is_a_clear_error(tmp_path):

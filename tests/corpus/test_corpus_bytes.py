@@ -15,7 +15,7 @@ import pytest
 from mowa.corpus import _documents, _signals
 from mowa.execution import Ledger
 
-GOLDEN = "f2b4ca23c4a75807"
+GOLDEN = "567432025766ef37"
 POLISH = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wierzba numer {}."
 LIGHT = textwrap.dedent(
     """

@@ -5,7 +5,7 @@ import hashlib
 import polars as pl
 import pytest
 
-from mowa.collect import Record, Skipped
+from mowa.collect import Part, Record, Skipped
 from mowa.corpus import _documents
 from mowa.errors import DataError, UsageError
 
@@ -219,3 +219,62 @@ def test_a_damaged_inventory_is_named(world):
     with pytest.raises(DataError, match=r"inventory cannot be read") as caught:
         world.documents([inventory])
     assert "inventory.json" in str(caught.value)
+
+
+def test_what_was_done_to_records_is_counted_and_shown(world):
+    broken = "".join(bytes([byte]).decode("cp1252") for byte in (LONG * 2).encode("cp1250"))
+    world.jsonl("teksty/a.jsonl", [{"text": broken, "title": "¯ó³w"}, {"text": LONG}])
+    world.file("teksty/b.txt", (LONG * 2).encode("iso-8859-2"))
+    artifact = world.documents([world.inventory()])
+    made = documents_of(artifact)
+    assert made["text"].to_list() == [(LONG * 2).strip(), LONG.strip(), (LONG * 2).strip()]
+    assert made["title"].to_list() == ["Żółw", None, None]
+    assert artifact.metrics["notes"] == {
+        "decoded-iso-8859-2": 1,
+        "repaired-windows-1250-as-windows-1252": 1,
+    }
+    page = (artifact.path / "report.html").read_text("utf-8")
+    assert "decoded-iso-8859-2" in page
+
+
+def test_a_folder_of_pages_gives_addresses_licences_and_encodings(world):
+    head = (
+        '<meta charset="iso-8859-2"><link rel="canonical" href="https://zolw.pl/a">'
+        '<link rel="license" href="https://creativecommons.org/licenses/by-nd/4.0/deed.pl">'
+    )
+    page = (
+        f'<html lang="pl"><head>{head}<title>Żółw</title></head><body><p>{LONG}</p></body></html>'
+    )
+    world.file("teksty/a.html", page.encode("cp1250"))
+    world.file("teksty/b.html", f"<p>{LONG}".encode())
+    artifact = world.documents([world.inventory()])
+    first, second = documents_of(artifact).rows(named=True)
+    assert (first["text"], first["title"], first["url"]) == (
+        LONG.strip(),
+        "Żółw",
+        "https://zolw.pl/a",
+    )
+    assert (first["host"], first["licence"]) == ("zolw.pl", "CC-BY-ND-4.0")
+    assert (second["url"], second["licence"]) == (None, "CC-BY-SA-4.0")
+    assert artifact.metrics["notes"] == {
+        "charset-overruled": 1,
+        "decoded-windows-1250": 1,
+        "licence-from-page": 1,
+    }
+
+
+def test_parts_of_a_record_are_one_text(world, monkeypatch):
+    parts = (
+        Part("page=1", "Zażółć gęślą"),
+        Part("page=2", "jaźń.", runs_on=True),
+        Part("page=3", "A."),
+    )
+
+    def read(path, relative, options):
+        yield Record("a", "a", None, parts=parts, notes=("made-up",))
+
+    world.file("teksty/a.txt", "a")
+    monkeypatch.setattr(_documents, "read_file", read)
+    artifact = world.documents([world.inventory()])
+    assert documents_of(artifact)["text"].to_list() == ["Zażółć gęślą jaźń.\n\nA."]
+    assert artifact.metrics["notes"] == {"made-up": 1}

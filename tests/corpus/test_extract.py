@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mowa.corpus._extract import decode, extract
+from mowa.corpus._extract import extract
 
 SENTENCE = "Zażółć gęślą jaźń, pójdźże, kiń tę chmurność w głąb flaszy."
 PAGE = f"""<!DOCTYPE html>
@@ -27,35 +27,10 @@ def test_the_main_text_title_and_language_are_taken_and_the_boilerplate_left():
     assert "prywatności" in extract(PAGE.encode(), main_content=False).text
 
 
-@pytest.mark.parametrize(
-    ("raw", "charset"),
-    [
-        (SENTENCE.encode(), None),
-        (SENTENCE.encode(), "iso-8859-2"),
-        (SENTENCE.encode("utf-8-sig"), None),
-        (SENTENCE.encode("utf-16"), None),
-        (b"\xfe\xff" + SENTENCE.encode("utf-16-be"), "utf-8"),
-        (SENTENCE.encode("utf-16-le"), "UTF-16LE"),
-        (SENTENCE.encode("iso-8859-2"), "ISO-8859-2"),
-        (SENTENCE.encode("cp1250"), "windows-1250"),
-        (b'<meta charset="windows-1250">' + SENTENCE.encode("cp1250"), None),
-        (b'<meta charset="iso-8859-2">' + SENTENCE.encode("iso-8859-2"), "no-such-charset"),
-    ],
-)
-def test_polish_letters_survive_every_way_to_name_an_encoding(raw, charset):
-    assert decode(raw, charset).endswith(SENTENCE)
-    assert extract(raw, charset=charset).text == SENTENCE
-
-
-def test_a_page_that_is_cut_inside_a_letter_stays_utf_8():
-    text = decode((SENTENCE * 5).encode()[:-1] + b"\xc5", "utf-8")
-    assert text.startswith(SENTENCE)
-    assert text.endswith("\ufffd")
-
-
-def test_a_page_that_lies_about_utf_8_is_not_all_replacement_characters():
-    russian = "Все люди рождаются свободными и равными в своём достоинстве и правах. " * 5
-    assert decode(russian.encode("cp1251"), "utf-8") == russian
+def test_the_encoding_is_found_and_noted():
+    page = extract(SENTENCE.encode("cp1250"), charset="iso-8859-2")
+    assert page.text == SENTENCE
+    assert page.notes == ("decoded-windows-1250", "charset-overruled")
 
 
 @pytest.mark.parametrize(
@@ -115,3 +90,54 @@ def test_no_bytes_make_extraction_fail(raw):
 @pytest.mark.parametrize("charset", [None, "utf-8", "cp1250", "utf-16", "gb18030", "bogus"])
 def test_no_charset_makes_random_bytes_fail(charset):
     extract(b"<p>" + os.urandom(2000).translate(None, bytes(32)), charset=charset)
+
+
+HEADS = {
+    '<link rel="license" href="https://creativecommons.org/licenses/by/4.0/">': "CC-BY-4.0",
+    '<meta name="license" content="CC0-1.0">': "CC0-1.0",
+    '<meta name="DC.rights" content="http://creativecommons.org/licenses/by-sa/3.0/pl/">': (
+        "LicenseRef-CC-BY-SA-3.0-PL"
+    ),
+    '<meta name="dc.rights" content="Wszelkie prawa zastrzeżone">': None,
+    '<link rel="license" href="/regulamin">': None,
+    '<link rel="stylesheet" href="https://creativecommons.org/licenses/by/4.0/">': None,
+}
+
+
+@pytest.mark.parametrize(("head", "licence"), HEADS.items())
+def test_a_licence_is_what_the_page_marks_as_its_licence(head, licence):
+    page = extract(f"<html><head>{head}</head><body><p>{SENTENCE}</p>".encode())
+    assert page.licence == licence
+    assert ("licence-from-page" in page.notes) == (licence is not None)
+
+
+def test_a_link_to_a_licence_is_a_claim_only_if_it_says_so():
+    link = '<a {}href="//creativecommons.org/licenses/by-nd/4.0/deed.pl">CC</a>'
+    assert extract(link.format("").encode()).licence is None
+    assert extract(link.format('rel="nofollow License" ').encode()).licence == "CC-BY-ND-4.0"
+
+
+def test_two_licences_are_none():
+    links = "".join(
+        f'<a rel="license" href="https://creativecommons.org/licenses/{name}/4.0/">x</a>'
+        for name in ("by", "by-sa")
+    )
+    page = extract(links.encode())
+    assert (page.licence, page.notes) == (None, ("licence-ambiguous",))
+
+
+@pytest.mark.parametrize(
+    ("head", "url"),
+    [
+        ('<link rel="canonical" href="https://żółw.pl/a">', "https://żółw.pl/a"),
+        ('<meta property="og:url" content="http://a.pl/b">', "http://a.pl/b"),
+        ('<link rel="canonical" href="/a"><meta property="og:url" content="http://a.pl/b">',
+         "http://a.pl/b"),
+        ('<link rel="canonical" href="javascript:alert(1)">', None),
+        ('<link rel="canonical" href="file:///etc/passwd">', None),
+        ('<link rel="canonical" href="https://a.pl/b c">', None),
+        ('<link rel="canonical">', None),
+    ],
+)  # fmt: skip
+def test_a_page_says_where_it_belongs_in_addresses_of_the_web_only(head, url):
+    assert extract(f"<html><head>{head}</head><body>a".encode()).url == url

@@ -165,14 +165,21 @@ def test_a_truncated_gzip_is_refused_or_read_up_to_the_break(told, project, mowa
 
 
 def test_invalid_utf_8(told, project, mowa):
-    (project / "data" / "texts" / "latin.txt").write_bytes(text(77).encode("iso-8859-2"))
+    (project / "data" / "texts" / "cut.txt").write_bytes(text(77).encode() + "ż".encode()[:1])
     message = told(code=1)
-    assert "latin.txt" in message
+    assert "cut.txt" in message
     assert "UTF-8" in message
     setting = 'steps.text-documents.reader.bad_input="skip"'
     assert mowa("run", "recipes/tiny.toml", "--to", "corpus", "--set", setting).code == 0
     documents = Workspace.open(project / "workspace").get("tiny/text-documents").metrics
     assert documents["skipped"] == {"invalid-utf-8": 1}
+
+
+def test_polish_in_an_old_encoding_is_read_and_noted(project, mowa):
+    (project / "data" / "texts" / "latin.txt").write_bytes(text(77).encode("iso-8859-2"))
+    assert mowa("run", "recipes/tiny.toml", "--to", "corpus").code == 0
+    documents = Workspace.open(project / "workspace").get("tiny/text-documents").metrics
+    assert documents["notes"] == {"decoded-iso-8859-2": 1}
 
 
 def test_a_very_long_line(told, project, mowa):

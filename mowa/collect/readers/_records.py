@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mowa.collect._config import ReaderOptions
@@ -56,6 +57,16 @@ class Record:
     notes: tuple[str, ...] = ()
 
 
+def joined(parts: Iterable[Part]) -> str:
+    """The text of all parts, each behind an empty line, or behind a space where it runs on."""
+    pieces: list[str] = []
+    for part in parts:
+        if pieces:
+            pieces.append(" " if part.runs_on else "\n\n")
+        pieces.append(part.text)
+    return "".join(pieces)
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """One record that cannot become a document; `reason` is a short word in kebab-case."""
@@ -72,9 +83,11 @@ _WHAT = {
     "corrupt-parquet": "the Parquet data are damaged",
     "corrupt-xz": "the xz data are damaged",
     "corrupt-zstd": "the zstd data are damaged",
+    "damaged-chapter": "a chapter of the book cannot be read",
     "decompression-bomb": "the compressed data grow more than a thousandfold",
     "empty-warc": "the file holds no record",
     "invalid-conllu": "this is not valid CoNLL-U",
+    "invalid-epub": "this is not a valid EPUB",
     "invalid-id": "the record's id is neither text nor a whole number",
     "invalid-json": "this is not valid JSON",
     "invalid-pdf": "this is not a PDF file that can be read",
@@ -96,6 +109,7 @@ _WHAT = {
     "truncated-xz": "the xz data end too early",
     "truncated-zstd": "the zstd data end too early",
     "unclosed-article": "the file ends in the middle of an article",
+    "undecodable": "the text is not in the encoding that reader.encoding names",
     "unknown-columns": "nothing says which columns the table has",
     "unreadable-value": "the row holds a value that cannot be read",
     "window-too-large": "the compressed data ask for more than 128 MiB of memory",
@@ -104,8 +118,9 @@ _WHAT = {
 
 _FIX = {
     "decompression-bomb": "if the file is what you take it for, unpack it yourself",
-    "invalid-utf-8": "convert the file (`iconv -f WINDOWS-1250 -t UTF-8`)",
     "invalid-pdf": "fetch the file again",
+    "invalid-utf-8": "convert the file (`iconv -f WINDOWS-1250 -t UTF-8`), or name its encoding in"
+    " reader.encoding",
     "no-text-field": "name the right field in reader.text_field",
     "record-too-large": "raise reader.max_record_bytes",
     "truncated-arrow": "fetch the file again",
@@ -118,6 +133,7 @@ _FIX = {
     "truncated-xz": "fetch the file again",
     "truncated-zstd": "fetch the file again",
     "unclosed-article": "fetch the file again",
+    "undecodable": "name another in reader.encoding",
     "unknown-columns": "make the dump anew with column names",
     "window-too-large": "pack it anew without `--long` or a larger dictionary",
     "xml-entities": "expand them if you trust the file (`xmllint --noent --dropdtd --nonet`)",

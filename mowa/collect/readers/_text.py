@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
 from mowa.collect._config import ReaderOptions
+from mowa.collect.readers._encoding import decode, text_in
 from mowa.collect.readers._records import Record, Skipped, broken
 from mowa.collect.readers._streams import open_stream, uncompressed
 
 
 def read_text(path: Path, relative: str, options: ReaderOptions) -> Iterator[Record | Skipped]:
     """The whole file as one record, known by its path."""
+    found = read_decoded(path, relative, options)
+    if isinstance(found, Skipped):
+        yield found
+        return
+    text, notes = found
+    yield Record(uncompressed(relative), relative, text, notes=notes)
+
+
+def read_decoded(
+    path: Path, relative: str, options: ReaderOptions
+) -> tuple[str, tuple[str, ...]] | Skipped:
+    """The text of a file that is one record, its lines ended by LF; and notes on its encoding.
+
+    Raises:
+        DataError: Where it is broken, unless ``bad_input = "skip"``.
+    """
     raw = read_whole(path, relative, options)
     if isinstance(raw, Skipped):
-        yield raw
-        return
+        return raw
+    if options.encoding == "auto":
+        decoded = decode(raw, charset=None, markup=False)
+        text, notes = decoded.text, decoded.notes
+        if "bytes-replaced" in notes:
+            return broken(relative, "invalid-utf-8", _first_error(raw), options)
+    elif options.encoding == "mazovia":
+        text, notes = text_in(raw, "mazovia"), ()
+    else:
+        try:
+            text, notes = raw.decode(options.encoding).removeprefix("\ufeff"), ()
+        except UnicodeDecodeError as error:
+            utf_8 = error.encoding == "utf-8"
+            reason = "invalid-utf-8" if utf_8 else "undecodable"
+            detail = f"byte {error.start}: {error.reason}"
+            return broken(relative, reason, detail, options)
+    return text.replace("\r\n", "\n").replace("\r", "\n"), notes
+
+
+def _first_error(raw: bytes) -> str:
     try:
-        text = raw.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+        raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        yield broken(relative, "invalid-utf-8", f"byte {error.start}: {error.reason}", options)
-        return
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    yield Record(uncompressed(relative), relative, text)
+        return f"byte {error.start}: {error.reason}"
+    return "it begins with the byte order mark of another encoding"
 
 
 def read_whole(path: Path, relative: str, options: ReaderOptions) -> bytes | Skipped:
