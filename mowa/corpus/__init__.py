@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mowa.corpus._config import Bounds, CorpusConfig, DocumentsConfig, HoldOut, SignalsConfig
 
 if TYPE_CHECKING:
+    from mowa.corpus._parts import part_at, part_labels
     from mowa.corpus._read import find_document, kept_documents, shard_names
     from mowa.corpus._why import Explanation, Rule, why
 
@@ -21,6 +22,8 @@ __all__ = [
     "SignalsConfig",
     "find_document",
     "kept_documents",
+    "part_at",
+    "part_labels",
     "shard_names",
     "why",
 ]
@@ -30,6 +33,8 @@ _HEAVY = {
     "Rule": "mowa.corpus._why",
     "find_document": "mowa.corpus._read",
     "kept_documents": "mowa.corpus._read",
+    "part_at": "mowa.corpus._parts",
+    "part_labels": "mowa.corpus._parts",
     "shard_names": "mowa.corpus._read",
     "why": "mowa.corpus._why",
 }

@@ -30,6 +30,7 @@ from mowa.collect import (
 from mowa.corpus._config import DocumentsConfig
 from mowa.corpus._extract import extract
 from mowa.corpus._normalise import normalised, normalised_line, without_surrogates
+from mowa.corpus._parts import one_text
 from mowa.corpus._report import documents_report
 from mowa.corpus._schema import DOCUMENTS, SCHEMA_VERSION, SKIPPED, as_table
 from mowa.errors import DataError, UsageError
@@ -298,13 +299,16 @@ def _blake(text: str) -> str:
 
 
 def _new_batch() -> _Batch:
-    return _Batch({name: [] for name in ("doc_id", "text", "host", "licence", *_LINES)})
+    return _Batch({name: [] for name in ("doc_id", "text", "host", "licence", "parts", *_LINES)})
 
 
 def _add(
     batch: _Batch, record: Record, doc_id: str, source: dict[str, Any], counts: Counter[str]
 ) -> None:
+    parts = None
     text, replaced = without_surrogates(record.text or "")
+    if record.parts:
+        text, parts, replaced = one_text(record.parts)
     counts["replaced_characters"] += replaced
     licence = source["licence"]
     if record.licence is not None and record.licence.strip():
@@ -316,6 +320,7 @@ def _add(
     columns["text"].append(text)
     columns["host"].append(_host(record.url))
     columns["licence"].append(licence)
+    columns["parts"].append(parts)
     for name in _LINES:
         value = getattr(record, name)
         columns[name].append(None if value is None else without_surrogates(value)[0])

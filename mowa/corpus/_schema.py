@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from mowa.errors import DataError
 from mowa.workspace import writing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: the column parts
 
 DOCUMENTS = pa.schema(
     [
@@ -35,6 +35,7 @@ DOCUMENTS = pa.schema(
                 "release",
                 "collected_at",
                 "locator",
+                "parts",
                 "content_hash",
                 "reservation",
             )

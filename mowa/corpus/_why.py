@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mowa.corpus._language import iso_639_3
+from mowa.corpus._parts import part_labels
 from mowa.corpus._read import find_document, manifest_of, row_at
 from mowa.corpus._rules import Policy
 from mowa.corpus._schema import SIGNALS
@@ -36,7 +37,7 @@ class Explanation:
         row: its row there, from 0.
         provenance: Where it comes from: `source`, `licence`, `legal_basis`, `agreement`,
             `release`, `url`, `host`, `title`, `author`, `date`, `language` (as declared),
-            `collected_at`, `locator`, `content_hash`.
+            `collected_at`, `locator`, `parts` (``page=1 … page=12``), `content_hash`.
         decision: ``keep``, ``reject``, ``duplicate`` or ``quarantine``.
         reason: The first rule that it failed; None where it is kept.
         detail: What the rule saw.
@@ -75,6 +76,7 @@ _PROVENANCE = (
     "language",
     "collected_at",
     "locator",
+    "parts",
     "content_hash",
 )
 
@@ -96,11 +98,13 @@ def why(corpus: Path, doc_id: str) -> Explanation:
         signals |= row_at(corpus / "signals" / name / f"{shard}.parquet", row)
     decided = row_at(corpus / "decisions" / f"{shard}.parquet", row)
     first = signals["duplicate_of"]
+    provenance = {name: document[name] for name in _PROVENANCE}
+    provenance["parts"] = part_labels(provenance["parts"])
     return Explanation(
         doc_id=document["doc_id"],
         shard=shard,
         row=row,
-        provenance={name: document[name] for name in _PROVENANCE},
+        provenance=provenance,
         decision=decided["decision"],
         reason=decided["reason"],
         detail=decided["detail"],

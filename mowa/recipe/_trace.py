@@ -38,7 +38,7 @@ def trace(workspace: Workspace, artifact: Artifact, doc_id: str) -> Trace:
     Raises:
         UsageError: Where `artifact` was not made from a corpus that holds the document.
     """
-    from mowa.corpus import find_document
+    from mowa.corpus import find_document, part_labels
 
     nodes = lineage(workspace, artifact).walk()
     above = [node.artifact for node in nodes if node.artifact is not None]
@@ -65,7 +65,9 @@ def trace(workspace: Workspace, artifact: Artifact, doc_id: str) -> Trace:
         "url",
         "title",
     )
-    return Trace(row["doc_id"], tuple(hops), {key: row.get(key) for key in (*keys, "locator")})
+    record = {key: row.get(key) for key in (*keys, "locator")}
+    record["parts"] = part_labels(row.get("parts"))
+    return Trace(row["doc_id"], tuple(hops), record)
 
 
 def _facts(item: Artifact, row: dict[str, Any]) -> dict[str, Any] | None:

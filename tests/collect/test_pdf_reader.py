@@ -291,6 +291,19 @@ def test_lines_of_a_paragraph_are_joined_and_paragraphs_are_apart():
     )
 
 
+def test_a_page_of_few_lines_has_the_sides_of_the_others():
+    prose = tuple(
+        line(
+            "Rada gminy postanowiła, że most będzie odnowiony przed zimą, a",
+            700 - 14 * row,
+            right=500,
+        )
+        for row in range(9)
+    )
+    last = (line("Przewodniczący Rady", 700, right=180), line("Jan Nowak-Zimny", 686, right=170))
+    assert paragraphs(prose, last)[1] == "Przewodniczący Rady\nJan Nowak-Zimny"
+
+
 def test_lists_keep_their_lines_and_entries_are_whole():
     lines = (
         line("Każdy kandydat otrzymuje na sali w dniu egzaminu, co następuje:", 700, right=400),

@@ -46,11 +46,12 @@ def test_columns_are_exactly_those_of_the_design(world):
         "release",
         "collected_at",
         "locator",
+        "parts",
         "content_hash",
         "reservation",
     ]
     row = made.row(0, named=True)
-    assert row["schema"] == 1
+    assert row["schema"] == 2
     assert row["text"] == "Zażółć gęślą\njaźń"
     assert row["doc_id"] == blake("klasyka\0a.txt")
     assert row["content_hash"] == blake(row["text"])
@@ -60,6 +61,7 @@ def test_columns_are_exactly_those_of_the_design(world):
         "umowa-7",
     )
     assert (row["locator"], row["url"], row["host"], row["reservation"]) == ("a.txt", *[None] * 3)
+    assert row["parts"] is None
 
 
 def test_records_of_a_warc_are_documents_or_skipped_with_a_reason(world):

@@ -52,6 +52,7 @@ DOCUMENT_COLUMNS = [
     "release",
     "collected_at",
     "locator",
+    "parts",
     "content_hash",
     "reservation",
 ]
@@ -118,7 +119,7 @@ def write_corpus(folder: Path) -> None:
     shards = {"web-00000-000": rows[:20], "web-00001-000": rows[20:]}
     for shard, part in shards.items():
         columns = {
-            "schema": pl.Series([1] * len(part), dtype=pl.Int16),
+            "schema": pl.Series([2] * len(part), dtype=pl.Int16),
             "doc_id": [doc_id(split, i) for split, i, _, _ in part],
             "text": [text for *_, text in part],
         }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mowa.collect.readers._pdf_pages import Line
 
-_EDGE = 3  # how many lines from the top and from the foot of a page may be a running head
+_EDGE = 3  # how many lines from the top and from the foot of a page of 12 may be a running head
 _REPEATED = 3  # on how many pages a running head stands, in files of that many pages
 _SLACK = 2  # points that heads may be apart in height
 _LONGEST = 250  # characters; what is longer is no running head
@@ -26,10 +26,10 @@ _NUMBERED = re.compile(rf"^{_SIGN} (?=\D)|(?<=\D) {_SIGN}$")
 def running_heads(pages: Sequence[Sequence[Line]]) -> set[tuple[int, int]]:
     """Page and line, both from 0, of every running head and every page number.
 
-    A running head is a line within three from the top or the foot, of the same words but for its
-    page number, that stands at the same height on three pages or more (on both, in a file of two);
-    or one that begins or ends with the page's number, with such a line at that height on three
-    pages. Numbers are page numbers where they rise with the pages.
+    A running head is a line within three from the top or the foot (fewer on a short page), of the
+    same words but for its page number, that stands at the same height on three pages or more (on
+    both, in a file of two); or one that begins or ends with the page's number, with such a line at
+    that height on three pages. Numbers are page numbers where they rise with the pages.
     """
     edges = [_edges(page) for page in pages]
     needed = max(2, min(_REPEATED, len(pages)))
@@ -68,7 +68,8 @@ def running_heads(pages: Sequence[Sequence[Line]]) -> set[tuple[int, int]]:
 def _edges(page: Sequence[Line]) -> list[int]:
     """The lines nearest to the top and to the foot: by their place, not by their order."""
     rows = sorted({round(line.y) for line in page})
-    outer = {*rows[:_EDGE], *rows[-_EDGE:]}
+    edge = min(_EDGE, max(1, len(rows) // 4))
+    outer = {*rows[:edge], *rows[-edge:]}
     return [
         at for at, line in enumerate(page) if round(line.y) in outer and len(line.text) <= _LONGEST
     ]

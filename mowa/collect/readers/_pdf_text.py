@@ -28,6 +28,8 @@ _ABBREVIATION = re.compile(
 _TAIL = 64  # characters at an end that tell how it ends
 _LONGEST_ROW = 2_000  # characters; no printed line is longer
 
+_FEW_LINES = 4  # too few to tell where full lines end
+_USUAL = 0.2  # of all lines; those of justified text that is not in columns
 _FAR = 1.35  # of the usual distance between baselines: an empty line, or most of one
 
 
@@ -50,10 +52,11 @@ def cleaned(pages: Sequence[Sequence[Line]]) -> Cleaned:
         for number, page in enumerate(rows)
     ]
     words = words_of(line for page in bodies for line in page)
+    usual_right = _usual_right(bodies)
     parts: list[Part] = []
     last: list[Line] = []
     for number, lines in enumerate(bodies, start=1):
-        text = _page_text(lines, words)
+        text = _page_text(lines, words, usual_right)
         if not text:
             continue
         runs_on = bool(last) and (
@@ -116,12 +119,14 @@ class _Setting:
     marker: str | None
 
 
-def _page_text(lines: Sequence[Line], words: Counter[str]) -> str:
+def _page_text(lines: Sequence[Line], words: Counter[str], usual_right: float) -> str:
     leading, body = _leading(lines), _body_size(lines)
     pieces: list[str] = []
     marker: str | None = None  # of the last entry of a list
     for block in _blocks(lines):
         left, right = _sides(block)
+        if len(block) < _FEW_LINES:
+            right = max(right, usual_right)
         verse = _is_verse(block, right)
         marked = False  # whether the lines go on with an entry of a list
         for at, line in enumerate(block):
@@ -190,6 +195,15 @@ def _sides(block: Sequence[Line]) -> tuple[float, float]:
     """Where full lines begin and end; the odd one that sticks out does not count."""
     ends = sorted((line.right for line in block), reverse=True)
     return min(line.left for line in block), ends[min(len(ends) // 10, 3)]
+
+
+def _usual_right(pages: Sequence[Sequence[Line]]) -> float:
+    """Where most full lines of the file end, for pages that have few; 0 where none do."""
+    ends = Counter(round(line.right) for page in pages for line in page)
+    if not ends:
+        return 0.0
+    right, count = ends.most_common(1)[0]
+    return right if count >= _USUAL * ends.total() else 0.0
 
 
 def _is_verse(block: Sequence[Line], right: float) -> bool:
