@@ -17,7 +17,7 @@ __all__ = ["Document", "compose"]
 
 _SHORTEST, _LONGEST = 300, 3_000  # characters of a good document's text
 _ATTEMPTS = 50
-_FRAMED = 0.55  # share of statements put into a clause with "że", where the wording allows it
+_FRAMED = 0.65  # share of statements put into a clause with "że", where the wording allows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _document(kind: Kind, name: str, rng: random.Random, leaks: Leaks) -> Docume
         for draw in paragraph:
             if draw.optional and rng.random() < 0.5:
                 continue
-            if draw.field == "relations":
+            if draw.field in ("relations", "questions"):
                 drawn = _stated(draw, kind, scene, used)
             else:
                 drawn = [render(line, scene) for line in _drawn(draw, kind, scene, left, used)]
@@ -103,7 +103,10 @@ def _document(kind: Kind, name: str, rng: random.Random, leaks: Leaks) -> Docume
 def _stated(
     draw: Draw, kind: Kind, scene: Scene, used: dict[tuple[str, str], list[int]]
 ) -> list[str]:
-    """Statements of relations that a bound entity stands in; a relation comes once a document."""
+    """What the relations of a bound entity state, or their questions with the answers.
+
+    A relation comes once a document.
+    """
     row = scene.bound[draw.name]
     known = statements_about(kind.bind[draw.name].partition(":")[0])
     holding = [index for index, relation in enumerate(known) if relation.holds_for(row)]
@@ -116,7 +119,12 @@ def _stated(
         line = scene.rng.choice(known[index].statements)
         if _may_follow_that(line) and scene.rng.random() < _FRAMED:
             line = f"{scene.draw('frames')['t']} {line}"
-        sentences.append(render(line, scene))
+        stated = render(line, scene)
+        if draw.field == "questions":
+            asker = render(str(scene.draw("askers")["t"]), scene)
+            asked = render(scene.rng.choice(known[index].questions), scene)
+            stated = f"– {asker} {asked} // – {stated}"
+        sentences.append(stated)
     del scene.bound["s"]
     return sentences
 
