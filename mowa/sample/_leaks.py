@@ -14,8 +14,8 @@ from mowa.sample._template import Entity
 __all__ = ["Leaks", "forms"]
 
 _SUBJECT = ("nom", "gen", "dat", "acc", "ins", "loc", "voc", "in", "to", "from", "pl_nom", "pl_gen")
-_MARKS = ("mark", "short", "nad")  # further words by which a row is known
-_PREPOSITION = re.compile(r"(?:w|we|na|nad|do|z|ze|u|pod|koło|o|nade|ku)\s+(?=\w)")
+_MARKS = ("mark", "short", "clause", "clause2")  # further words by which a row is known
+_PREPOSITION = re.compile(r"^(?:w|we|na|nad|do|z|ze|u|pod|koło|o|ku)\s+(?=\w)")
 _WORD = re.compile(r"\w+")
 
 
@@ -95,7 +95,7 @@ def _forms_of(row: Entity) -> set[str]:
 
 
 def _bare(texts: Iterable[str]) -> frozenset[str]:
-    return frozenset(_PREPOSITION.sub("", text, count=1) for text in texts if text != NONE)
+    return frozenset(_PREPOSITION.sub("", text) for text in texts if text != NONE)
 
 
 def _words(text: str) -> tuple[str, ...]:
