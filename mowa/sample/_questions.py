@@ -1,4 +1,4 @@
-"""Questions and dialogues made from facts: for fine-tuning, and for evaluation on what is held out."""
+"""Questions and dialogues made from facts: for fine-tuning, and to evaluate what is held out."""
 
 from __future__ import annotations
 
@@ -88,11 +88,12 @@ def dialogues(
     for (table, subject), group in by_subject.items():
         rng = random.Random(f"{seed}/{table}/{subject}")
         rng.shuffle(group)
-        while group:
-            count = rng.randint(1, 3)
-            talks.append(_talk(group[:count], rng, wordings))
-            group = group[count:]
-    return talks
+        start = 0
+        while start < len(group):
+            end = start + rng.randint(1, 3)
+            talks.append(_talk(group[start:end], rng, wordings))
+            start = end
+    return [talk for talk in talks if talk]
 
 
 def _talk(facts: Sequence[Fact], rng: random.Random, wordings: Wordings) -> list[dict[str, str]]:
@@ -110,7 +111,8 @@ def _talk(facts: Sequence[Fact], rng: random.Random, wordings: Wordings) -> list
             "statement": told or _sentence(fact.answer),
             "choices": ", ".join(_choices(fact)),
         }
-        reply = rng.choice(manner["reply"])
+        replies = (number and manner.get("reply_again")) or manner["reply"]
+        reply = rng.choice(replies)
         messages.append({"role": "user", "content": _filled(lead, words, rng)})
         messages.append({"role": "assistant", "content": _filled(reply, words, rng)})
     if messages and manner["thanks"] and rng.random() < 0.5:

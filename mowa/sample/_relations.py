@@ -125,6 +125,7 @@ def split_facts(
     Args:
         share: The share to hold out, 0 to 1, kept on average.
         seed: Another seed holds out others.
+        among: What to split, where it is not every fact.
     """
     known: list[Fact] = []
     held_out: list[Fact] = []
