@@ -152,8 +152,9 @@ def test_composed_sentences_are_clean():
             assert not re.search(r"[\[\]{}<>|]|  | [,.;:?!]|,,| - ", text), text
             first = next(sign for sign in text if sign.isalnum())
             assert first == first.upper(), text
-        for text in document.paragraphs:
-            assert text.endswith((".", "!", "?", "”", ":", "…", ")")), (document.kind, text)
+        if document.kind in {"town", "peak", "park", "atlas_page", "scholar", "event", "plant"}:
+            for text in document.paragraphs:  # other kinds have signatures and lists
+                assert text.endswith((".", "!", "?", "”", ":")), (document.kind, text)
 
 
 def test_only_a_single_clause_without_a_capital_is_put_after_that():
