@@ -1,12 +1,13 @@
 import contextlib
 import random
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mowa.sample._compose import _paragraphs, compose
+from mowa.sample._compose import _may_follow_that, _paragraphs, compose
 from mowa.sample._facts import lines, tables
 from mowa.sample._registers import _draw, _plan, kinds
 from mowa.sample._template import Scene, names_used, parse, render
@@ -126,8 +127,55 @@ def test_every_slot_has_its_form_and_every_agreement_its_genders():
 
 
 def test_there_are_at_least_four_hundred_templates_and_every_block_is_used():
-    assert len({text for _, text in templates()}) > 400
+    assert len({text for _, text in templates()}) > 900
     for kind in kinds():
         assert lines("\n a \n\nb") == ("a", "b")
         assert kind.plans
         assert kind.titles
+
+
+def test_every_row_of_a_table_has_every_column_and_every_template_parses():
+    for name, table in tables().items():
+        for row in table:
+            assert set(row) == set(table[0]), name
+            for value in row.values():
+                for text in [value] if isinstance(value, str) else value:
+                    assert parse(text), (name, row)
+    for kind, text in templates():
+        assert parse(text), kind.name
+
+
+def test_composed_sentences_are_clean():
+    for document in compose("web", 300, seed=13, seen=set()):
+        for text in (document.title, *document.paragraphs):
+            assert unicodedata.is_normalized("NFC", text)
+            assert not re.search(r"[\[\]{}<>|]|  | [,.;:?!]|,,| - ", text), text
+            first = next(sign for sign in text if sign.isalnum())
+            assert first == first.upper(), text
+        if document.kind in {"town", "peak", "park", "atlas_page", "scholar", "event", "plant"}:
+            for text in document.paragraphs:  # other kinds have signatures and lists
+                assert text.endswith((".", "!", "?", "”", ":")), (document.kind, text)
+
+
+def test_only_a_single_clause_without_a_capital_is_put_after_that():
+    assert _may_follow_that("{s.nom} leży nad {s.river_ins}.")
+    assert _may_follow_that("[w|we] mieście.")
+    assert not _may_follow_that("{S.nom} leży.")
+    assert not _may_follow_that("Kto jedzie, ten jedzie.")
+    assert not _may_follow_that("to jedno. to drugie.")
+
+
+def test_a_plan_draws_what_relations_state_and_ask_each_at_most_once():
+    from mowa.sample._compose import _stated
+
+    town = next(kind for kind in kinds() if kind.name == "town")
+    row = next(row for row in tables()["towns"] if row["nom"] == "Kwidzyn")
+    world = Scene(random.Random(4), tables(), {"town": row})
+    used: dict[tuple[str, str], list[int]] = {}
+    stated = _stated(_draw("@town.relations*2"), town, world, used)
+    asked = _stated(_draw("@town.questions*9"), town, world, used)
+    assert len(stated) == 2
+    assert all("Kwidzyn" in text for text in (*stated, *asked))
+    assert all(re.fullmatch(r"– .*\? // – .*\.", text) for text in asked)
+    assert _stated(_draw("@town.relations*2"), town, world, used) == []
+    assert "s" not in world.bound

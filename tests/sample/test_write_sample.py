@@ -222,7 +222,7 @@ def test_hosts_serve_several_encodings_and_none_loses_a_letter(sample, truth, re
         for record in records
         if record.html is not None
     }
-    assert encodings == {"utf-8", "windows-1250"}
+    assert encodings >= {"utf-8", "windows-1250"}
     everything = "".join(text_of(records[0]) for records in read.values())
     assert "\ufffd" not in everything
     assert set("ąćęłńóśźżŁŚŻ„”–") <= set(everything)
