@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from mowa.corpus._config import Bounds, CorpusConfig, DocumentsConfig, SignalsConfig
 
 if TYPE_CHECKING:
-    from mowa.corpus._read import find_document, kept_documents, shard_names
+    from mowa.corpus._documents import document_id
+    from mowa.corpus._read import (
+        decided_documents,
+        find_document,
+        kept_documents,
+        shard_names,
+        skipped_records,
+    )
     from mowa.corpus._why import Explanation, Rule, why
 
 __all__ = [
@@ -18,18 +25,24 @@ __all__ = [
     "Explanation",
     "Rule",
     "SignalsConfig",
+    "decided_documents",
+    "document_id",
     "find_document",
     "kept_documents",
     "shard_names",
+    "skipped_records",
     "why",
 ]
 
 _HEAVY = {
     "Explanation": "mowa.corpus._why",
     "Rule": "mowa.corpus._why",
+    "decided_documents": "mowa.corpus._read",
+    "document_id": "mowa.corpus._documents",
     "find_document": "mowa.corpus._read",
     "kept_documents": "mowa.corpus._read",
     "shard_names": "mowa.corpus._read",
+    "skipped_records": "mowa.corpus._read",
     "why": "mowa.corpus._why",
 }
 

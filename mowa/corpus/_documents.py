@@ -267,6 +267,11 @@ def _doc_id(source: str, key: str, keys: Counter[str]) -> str:
     while keys[key] > 1:
         key = f"{key}#{keys[key]}"
         keys[key] += 1
+    return document_id(source, key)
+
+
+def document_id(source: str, key: str) -> str:
+    """The id of the document that the record `key` of `source` becomes: BLAKE2b-128 of both."""
     return _blake(f"{source}\0{key}")
 
 

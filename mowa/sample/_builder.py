@@ -15,8 +15,10 @@ from mowa.sample._web import Host, Page, page_url
 
 __all__ = ["Builder", "Paper"]
 
-_ISO_639_1 = {"bel": "be", "ces": "cs", "deu": "de", "eng": "en", "lit": "lt", "pol": "pl", "rus": "ru",
-              "slk": "sk", "ukr": "uk"}  # fmt: skip
+_ISO_639_1 = {
+    "bel": "be", "ces": "cs", "deu": "de", "eng": "en", "lit": "lt", "pol": "pl",
+    "rus": "ru", "slk": "sk", "ukr": "uk",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Builder:
     def page(
         self, host: Host, title: str, text: str, truth: Truth, *, folder: str = "", **more: Any
     ) -> Page:
-        """Add a page; what its host tells is added to the truth. `text` is parted by empty lines."""
+        """Add a page of `text`, parted by empty lines; what its host tells joins the truth."""
         paragraphs = tuple(text.split("\n\n")) if text else ()
         language = _ISO_639_1.get(truth.language or "pol", truth.language)
         url = page_url(host, title, len(self.pages), folder)
@@ -86,7 +88,12 @@ class Builder:
         """Add a line of JSON, with an author and a date."""
         person = self.rng.choice(tables()["people"])
         day = date(2023, 1, 1) + timedelta(days=self.rng.randrange(3 * 365))
-        record = {"text": text, "title": title, "author": str(person["nom"]), "date": day.isoformat()}
+        record = {
+            "text": text,
+            "title": title,
+            "author": str(person["nom"]),
+            "date": day.isoformat(),
+        }
         self.notes.append((record, replace(truth, text=truth.text or text)))
 
     def paper(self, paper: Paper, text: str, truth: Truth) -> None:

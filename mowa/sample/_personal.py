@@ -164,5 +164,7 @@ LOOK_ALIKES: dict[str, Callable[[random.Random], str]] = {
     "law": _law,
     "ean": _ean,
     "years": _years,
-    "invoice": lambda rng: f"FV/{rng.randint(2019, 2026)}/{rng.randint(1, 12):02}/{_digits(rng, 4)}",
+    "invoice": lambda rng: (
+        f"FV/{rng.randint(2019, 2026)}/{rng.randint(1, 12):02}/{_digits(rng, 4)}"
+    ),
 }

@@ -52,7 +52,7 @@ def _any_host(builder: Builder) -> Host:
     return HOSTS[builder.rng.choice(sorted(HOSTS))]
 
 
-def _copy(document: Document, what: str, **more: str) -> Truth:
+def _copy(document: Document, what: str) -> Truth:
     return replace(
         good_truth(document),
         kind="duplicate",
@@ -60,7 +60,6 @@ def _copy(document: Document, what: str, **more: str) -> Truth:
         reason="exact-duplicate",
         what=what,
         duplicate_of=document.name,
-        **more,
     )
 
 
@@ -71,11 +70,13 @@ def _plant_copies(builder: Builder, good: Good, scale: int) -> None:
         host, truth = _any_host(builder), _copy(document, "other-host")
         builder.page(host, document.title, document.text, truth)
     originals = {truth.document: page for page, truth in builder.pages if truth.kind == "good"}
-    for document, host in rng.sample(good["web"], scale):
+    for document, _ in rng.sample(good["web"], scale):
         # The same page at another address: a session in the query, a counter.
         original = originals[document.name]
         url = f"{original.url}?sesja={rng.randrange(10**6)}"
-        builder.add_page(replace(original, url=url, same_as=original.url), _copy(document, "same-page"))
+        builder.add_page(
+            replace(original, url=url, same_as=original.url), _copy(document, "same-page")
+        )
     for document, _ in rng.sample(good["stories"], scale):
         builder.story(document.page, _copy(document, "same-form"))
         host = HOSTS["opowiadania"]
@@ -118,7 +119,7 @@ def _plant_mirror(builder: Builder, good: Good) -> None:
     """A host that copies another one whole, with furniture of its own."""
     for document, host in good["web"]:
         if host is HOSTS[_MIRRORED]:
-            truth = replace(_copy(document, "mirror", mirror_of=document.name), kind="mirror")
+            truth = replace(_copy(document, "mirror"), kind="mirror", mirror_of=document.name)
             builder.page(_MIRROR, document.title, document.text, truth)
 
 
@@ -138,7 +139,9 @@ def _plant_languages(builder: Builder, scale: int) -> None:
     for index in range(2 * scale):
         document = builder.fresh()
         language = _planted.LANGUAGES[index % len(_planted.LANGUAGES)]
-        text = _with(document, _planted.foreign(language, rng).partition("\n\n")[0], rng.randint(1, 9))
+        text = _with(
+            document, _planted.foreign(language, rng).partition("\n\n")[0], rng.randint(1, 9)
+        )
         truth = replace(good_truth(document), kind="mixed-language", other_language=language)
         builder.page(_any_host(builder), document.title, text, truth)
 
@@ -157,7 +160,9 @@ def _plant_spam(builder: Builder, scale: int) -> None:
         builder.note("", _planted.spam_list(rng), truth)
     for number in range(9 * scale):
         title, text = _planted.templated(number)
-        truth = Truth("templated-spam", "reject", "templated", language="pol", what=f"template-{number % 3}")
+        truth = Truth(
+            "templated-spam", "reject", "templated", language="pol", what=f"template-{number % 3}"
+        )
         if number % 4 == 3:
             builder.note(title, text, truth)
         else:
@@ -175,14 +180,18 @@ def _plant_remains(builder: Builder, scale: int) -> None:
     builder.story(_planted.short(rng), Truth("short", "reject", "characters", language="pol"))
     for index in range(scale):
         for form in ("page", "note"):
-            for kind, text in (("empty", ""), ("short", _planted.short(rng)), ("short", _planted.short(rng))):
+            for kind, text in (
+                ("empty", ""),
+                ("short", _planted.short(rng)),
+                ("short", _planted.short(rng)),
+            ):
                 truth = Truth(kind, "reject", "empty" if kind == "empty" else "characters")
                 if form == "note":
                     builder.note("", text, truth)
                 else:
-                    body = (b"", b"<html><head></head><body>\n</body></html>\n")[index % 2]
-                    more = {} if text else {"body": body}
-                    builder.page(_any_host(builder), "", text, truth, **more)
+                    bare = (b"", b"<html><head></head><body>\n</body></html>\n")[index % 2]
+                    body = None if text else bare
+                    builder.page(_any_host(builder), "", text, truth, body=body)
         for _ in range(2):
             truth = Truth("furniture", "reject", "no-main-text", language="pol")
             builder.page(_any_host(builder), "", "", truth)
@@ -202,19 +211,27 @@ def _plant_personal_data(builder: Builder, scale: int) -> None:
         sentences = [(kind, *_planted.personal_sentence(kind, rng)) for kind in made]
         values = tuple({"kind": kind, "value": value} for kind, _, value in sentences)
         truth = replace(good_truth(document), kind="personal-data", personal_data=values)
-        text = _with(document, " ".join(sentence for _, sentence, _ in sentences), rng.randint(1, 9))
+        text = _with(
+            document, " ".join(sentence for _, sentence, _ in sentences), rng.randint(1, 9)
+        )
         if index % 3 == 2:
             builder.note(document.title, text, truth)
         else:
-            builder.page(HOSTS[rng.choice(("urzad", "klub", "sklep", "forum"))], document.title, text, truth)
+            builder.page(
+                HOSTS[rng.choice(("urzad", "klub", "sklep", "forum"))], document.title, text, truth
+            )
     for index in range(4 * scale):
         document = builder.fresh()
         made = [alike[(2 * index + at) % len(alike)] for at in range(2)]
         sentences = [(kind, *_planted.look_alike_sentence(kind, rng)) for kind in made]
         values = tuple({"kind": kind, "value": value} for kind, _, value in sentences)
         truth = replace(good_truth(document), kind="look-alike", look_alikes=values)
-        text = _with(document, " ".join(sentence for _, sentence, _ in sentences), rng.randint(1, 9))
-        builder.page(HOSTS[rng.choice(("urzad", "klub", "sklep", "nauka"))], document.title, text, truth)
+        text = _with(
+            document, " ".join(sentence for _, sentence, _ in sentences), rng.randint(1, 9)
+        )
+        builder.page(
+            HOSTS[rng.choice(("urzad", "klub", "sklep", "nauka"))], document.title, text, truth
+        )
 
 
 def _plant_mojibake(builder: Builder, scale: int) -> None:
@@ -234,7 +251,12 @@ def _plant_mojibake(builder: Builder, scale: int) -> None:
 def _plant_bad_papers(builder: Builder) -> None:
     for what in ("scanned", "encrypted", "cut"):
         document = builder.fresh()
-        truth = Truth("bad-paper", "skip", {"scanned": "no-text", "cut": "invalid-pdf"}.get(what, what), what=what)
+        truth = Truth(
+            "bad-paper",
+            "skip",
+            {"scanned": "no-text", "cut": "invalid-pdf"}.get(what, what),
+            what=what,
+        )
         paper = Paper(document.title, "Redakcja", (document.paragraphs,), **{what: True})
         builder.paper(paper, document.page, truth)
 
@@ -246,8 +268,15 @@ def _plant_other_answers(builder: Builder, scale: int) -> None:
         site, number = original.host, len(builder.pages)
         answers = (
             Page(page_url(site, "stary-adres", number), site, "Nie ma takiej strony", status=404),
-            Page(page_url(site, "przeniesione", number + 1), site, status=301, location=original.url),
-            Page(f"https://{site.domain}/obrazki/{number + 2}.gif", site, media="image/gif", body=PIXEL),
+            Page(
+                page_url(site, "przeniesione", number + 1), site, status=301, location=original.url
+            ),
+            Page(
+                f"https://{site.domain}/obrazki/{number + 2}.gif",
+                site,
+                media="image/gif",
+                body=PIXEL,
+            ),
             Page(page_url(site, "awaria", number + 3), site, "Błąd serwera", status=500),
         )
         for page in answers:

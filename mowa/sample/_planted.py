@@ -1,4 +1,4 @@
-"""Texts that are planted among the good ones: other languages, spam, garbage, fragments, near copies."""
+"""Texts that are planted: other languages, spam, garbage, fragments, near copies, mojibake."""
 
 from __future__ import annotations
 
@@ -132,9 +132,7 @@ def mojibake(what: str, text: str) -> tuple[str, str]:
 
 
 def _cp1250(data: bytes) -> str:
-    return "".join(
-        bytes([byte]).decode("cp1250", "ignore") or chr(byte) for byte in data
-    )
+    return "".join(bytes([byte]).decode("cp1250", "ignore") or chr(byte) for byte in data)
 
 
 def near_copy(
@@ -157,7 +155,10 @@ def near_copy(
     elif change == "paragraph-added":
         texts.insert(rng.randint(1, len(texts)), other)
     elif change == "other-header":
-        return f"Przeczytane: {title}", ["Tekst nadesłany przez czytelnika, skróty od redakcji.", *texts]
+        return f"Przeczytane: {title}", [
+            "Tekst nadesłany przez czytelnika, skróty od redakcji.",
+            *texts,
+        ]
     else:
         texts = [*texts[1:], texts[0]] if len(texts) == 2 else rng.sample(texts, len(texts))
         if texts == list(paragraphs):

@@ -1,4 +1,4 @@
-"""Hosts that reserve their texts against mining, by every protocol in use, and some that only seem to."""
+"""Hosts that reserve their texts against mining, by every protocol, and some that only seem to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Case:
         value: `deny`, `allow`, `review` (a person must read it), `unknown` (nothing is said).
         protocols: Those that say so.
         files: Other addresses of the host, with media type and content.
-        licence_url: What `License:` of robots.txt names.
+        same_host_as: The case whose host its pages are of, for a folder with rules of its own.
     """
 
     name: str
@@ -45,7 +45,9 @@ def plant_reservations(builder: Builder, count: int) -> None:
         if host is None:
             host = hosts[case.name] = _host(case)
             for path, (media, content) in case.files.items():
-                page = Page(f"https://{host.domain}{path}", host, media=media, body=content.encode())
+                page = Page(
+                    f"https://{host.domain}{path}", host, media=media, body=content.encode()
+                )
                 builder.add_page(page, Truth("skipped", "skip", "not-html", what="policy-file"))
         for _ in range(count):
             document = builder.fresh()
@@ -78,6 +80,7 @@ def _host(case: _Case) -> Host:
 
 
 def _cases() -> list[_Case]:
+    first, second = phrases("reservation")
     everything = "User-agent: *\nDisallow:\n"
     mining = '<meta name="tdm-reservation" content="{}">\n'
     policy = '<meta name="tdm-policy" content="https://tdm-strona.example/licencje.json">\n'
@@ -129,7 +132,10 @@ def _cases() -> list[_Case]:
         _Case(
             "tdm-plik", "docs", "deny", ("tdmrep",), files={well_known: (as_json, tdm_file)},
         ),
-        _Case("tdm-plik-wolne", "docs", "allow", ("tdmrep",), folder="wolne/", same_host_as="tdm-plik"),
+        _Case(
+            "tdm-plik-wolne", "docs", "allow", ("tdmrep",),
+            folder="wolne/", same_host_as="tdm-plik",
+        ),
         _Case("tdm-naglowek", "office", "deny", ("tdmrep",), headers=(("tdm-reservation", "1"),)),
         _Case("tdm-strona", "blog", "deny", ("tdmrep",), head=mining.format(1) + policy),
         _Case(
@@ -154,7 +160,7 @@ def _cases() -> list[_Case]:
             files={"/license.xml": ("application/rsl+xml", rsl)},
             head='<link rel="license" type="application/rsl+xml" href="https://rsl.example/license.xml">\n',
         ),
-        _Case("zastrzezenie", "news", "review", ("prose",), notice=phrases("reservation")[0]),
-        _Case("zastrzezenie-drugie", "office", "review", ("prose",), notice=phrases("reservation")[1]),
+        _Case("zastrzezenie", "news", "review", ("prose",), notice=first),
+        _Case("zastrzezenie-drugie", "office", "review", ("prose",), notice=second),
         _Case("roboty-panel", "blog", "unknown", robots="User-agent: *\nDisallow: /admin\n"),
     ]  # fmt: skip

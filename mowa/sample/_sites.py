@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -17,14 +18,14 @@ __all__ = ["LICENCE_URLS", "Sites", "makes"]
 # Characters of a page, least and most; a page falls anywhere between on a logarithmic scale.
 _SIZES = {
     "bip": (7_000, 20_000),
-    "blog": (18_000, 60_000),
+    "blog": (16_000, 55_000),
     "docs": (14_000, 40_000),
     "forum": (20_000, 70_000),
-    "news": (45_000, 148_000),
+    "news": (42_000, 148_000),
     "office": (15_000, 45_000),
     "parish": (5_400, 11_000),
     "school": (9_000, 36_000),
-    "shop": (40_000, 110_000),
+    "shop": (35_000, 95_000),
     "wiki": (18_000, 65_000),
 }
 
@@ -39,9 +40,11 @@ LICENCE_URLS = {
 }
 
 _MONTHS = (
-    "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada"
-    " grudnia"
-).split()
+    *("stycznia", "lutego", "marca", "kwietnia", "maja", "czerwca", "lipca"),
+    *("sierpnia", "września", "października", "listopada", "grudnia"),
+)
+
+_SPEAKER = re.compile(r"([\w.]{2,24}): ")  # how a text of the forum register begins a post
 
 
 def makes() -> list[str]:
@@ -91,7 +94,7 @@ class _Pool:
     menu: list[dict[str, str]]
     links: list[dict[str, str]]
     hidden: list[dict[str, str]]
-    icons: list[Any]
+    icons: list[str]
     filler: dict[str, str]
 
 
@@ -109,8 +112,6 @@ def _template(make: str) -> Any:
 
 
 def _pool(host: Host, seed: int) -> _Pool:
-    from markupsafe import Markup
-
     rng = random.Random(f"{seed}/{host.domain}")
     words = _words()
 
@@ -122,14 +123,12 @@ def _pool(host: Host, seed: int) -> _Pool:
 
     few = 5 if host.make in ("parish", "bip") else 24
     menu = ["Strona główna", *host.menu, *rng.sample(words["menu"], 4 if few == 5 else 9)]
-    icons = [
-        Markup(
-            '<svg class="i" viewBox="0 0 24 24"><path d="{}"/></svg>'.format(
-                "".join(f"M{rng.randrange(24)} {rng.randrange(24)}l{rng.randrange(9)} 4z" for _ in range(6))
-            )
+    icons = []
+    for _ in range(5):
+        moves = "".join(
+            f"M{rng.randrange(24)} {rng.randrange(24)}l{rng.randrange(9)} 4z" for _ in range(6)
         )
-        for _ in range(5)
-    ]
+        icons.append(f'<svg class="i" viewBox="0 0 24 24"><path d="{moves}"/></svg>')
     return _Pool(
         cookie=rng.choice(words["cookies"]),
         menu=links(menu),
@@ -164,7 +163,11 @@ def _furniture(page: Page, articles: list[Page], pool: _Pool, rng: random.Random
         "tags": rng.sample(words["tags"], 4),
         "cloud": rng.sample(words["tags"], 20),
         "products": [
-            {"title": name, "address": f"/p/{rng.randrange(9_999)}", "text": f"{rng.randint(9, 299)},90 zł"}
+            {
+                "title": name,
+                "address": f"/p/{rng.randrange(9_999)}",
+                "text": f"{rng.randint(9, 299)},90 zł",
+            }
             for name in rng.sample(words["products"], rng.randint(6, 12))
         ],
         "buttons": rng.sample(words["buttons"], 3),
@@ -208,15 +211,18 @@ def _posts(page: Page, rng: random.Random) -> list[dict[str, Any]]:
     words = _words()
     people = rng.sample(words["nicks"], 4)
     posts: list[dict[str, Any]] = []
-    left = list(page.paragraphs)
-    while left:
-        count = rng.randint(1, 2)
-        quote = _teaser(posts[-1]["paragraphs"][-1]) if posts and rng.random() < 0.3 else ""
+    for text in page.paragraphs:
+        named = _SPEAKER.match(text)
+        if posts and named is None and rng.random() < 0.5:
+            posts[-1]["paragraphs"].append(text)
+            continue
         posts.append(
             {
-                "author": people[len(posts) % len(people)],
-                "paragraphs": left[:count],
-                "quote": quote,
+                "author": named[1] if named else people[len(posts) % len(people)],
+                "paragraphs": [text],
+                "quote": _teaser(posts[-1]["paragraphs"][-1])
+                if posts and rng.random() < 0.3
+                else "",
                 "quoted": posts[-1]["author"] if posts else "",
                 "signature": rng.choice(words["signatures"]) if rng.random() < 0.5 else "",
                 "rank": rng.choice(words["ranks"]),
@@ -225,14 +231,11 @@ def _posts(page: Page, rng: random.Random) -> list[dict[str, Any]]:
                 "when": f"{rng.randint(1, 28)} {rng.choice(_MONTHS)} {rng.randint(2009, 2026)}",
             }
         )
-        left = left[count:]
     return posts
 
 
-def _parts(page: Page) -> dict[str, Any]:
+def _parts(page: Page) -> dict[str, str]:
     """What the host claims of its encoding and its licence, and what the page adds."""
-    from markupsafe import Markup
-
     host = page.host
     upper = host.make in ("parish", "bip", "office")
     charset = ""
@@ -251,12 +254,7 @@ def _parts(page: Page) -> dict[str, Any]:
         else:
             rel = ' rel="license"' if host.licence_form == "rel" else ""
             notice += f' Treść dostępna na licencji <a{rel} href="{url}">{name}</a>.'
-    return {
-        "charset": Markup(charset),
-        "head": Markup(head),
-        "notice": Markup(notice),
-        "json_licence": Markup(json_licence),
-    }
+    return {"charset": charset, "head": head, "notice": notice, "json_licence": json_licence}
 
 
 def _filled(text: str, page: Page, pool: _Pool, rng: random.Random) -> str:
@@ -299,7 +297,9 @@ def _filler(make: str, name: str) -> str:
 
 def _rule(rng: random.Random, words: list[str], blocks: list[str]) -> str:
     pick = rng.choice
-    selector = f".{pick(words)}-{pick(words)}" + pick(("", ":hover", f" .{pick(words)}", "::before"))
+    selector = f".{pick(words)}-{pick(words)}" + pick(
+        ("", ":hover", f" .{pick(words)}", "::before")
+    )
     if rng.random() < 0.05:
         return f"@media (max-width:{rng.randrange(320, 1400)}px){{{selector}{pick(blocks)}}}"
     return selector + pick(blocks)
@@ -307,13 +307,13 @@ def _rule(rng: random.Random, words: list[str], blocks: list[str]) -> str:
 
 def _statement(rng: random.Random, words: list[str], _: list[str]) -> str:
     pick = rng.choice
-    one, two, three = pick(words), pick(words), pick(words)
+    one, two, three, number = pick(words), pick(words), pick(words), rng.randrange(10_000)
     return pick(
         (
             f"var {one}_{two}=document.getElementById('{three}-{two}');",
             f"function {one}{two.title()}(e,t){{return e&&e.{three}?t.{two}(e.{three}):null}}",
-            f"window.{one}=window.{one}||[];window.{one}.push({{'{two}':{rng.randrange(10_000)},'{three}':!0}});",
-            f"if(typeof {one}!=='undefined'){{{one}.on('{two}',function(){{this.{three}={rng.randrange(99)}}});}}",
+            f"window.{one}=window.{one}||[];window.{one}.push({{'{two}':{number},'{three}':!0}});",
+            f"if({one}){{{one}.on('{two}',function(){{this.{three}={number % 99}}});}}",
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ class Truth:
         expected: What should become of it: `keep`, `reject`, `duplicate`, `quarantine`, `skip`.
         reason: Why, where it should not be kept: in the corpus's words where it has one for it.
         path: Its file, relative to the sample.
-        key: The record's key as the readers give it; a path for records that have none of their own.
+        key: The record's key as the readers give it; for notes, their id.
         what: Which sort of its kind: `letters` of garbage, `same-page` of duplicates.
         text: The text that should come out of it, paragraphs with an empty line between them.
     """
@@ -73,7 +73,7 @@ def read_truth(folder: Path) -> list[Truth]:
     """The truth about every record of the sample in `folder`, in the order of the records.
 
     Raises:
-        DataError: Where there is no `truth.jsonl`, or a line of it is not as `write_sample` wrote it.
+        DataError: Where there is no `truth.jsonl`, or a line of it is none of ours.
     """
     path = folder / "truth.jsonl"
     try:
@@ -87,16 +87,12 @@ def read_truth(folder: Path) -> list[Truth]:
     return [_line(path, number, line) for number, line in enumerate(lines, 1)]
 
 
-_NAMES = {field.name for field in fields(Truth)}
 _LISTS = ("personal_data", "look_alikes", "protocols")
 
 
 def _line(path: Path, number: int, line: str) -> Truth:
     try:
         values: Any = json.loads(line)
-        unknown = set(values) - _NAMES
-        if unknown or not isinstance(values, dict):
-            raise ValueError(f"unknown fields {sorted(unknown)}")
         return Truth(**{**values, **{name: tuple(values.get(name, ())) for name in _LISTS}})
     except (TypeError, ValueError) as error:
         raise DataError(

@@ -23,11 +23,10 @@ PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRA
 
 @dataclass(frozen=True, slots=True)
 class WarcRecord:
-    """One record of a WARC file: type, id (without angle brackets), address, gzip member."""
+    """One record of a WARC file: type, id (without angle brackets), gzip member."""
 
     kind: str
     key: str
-    url: str
     member: bytes
 
 
@@ -52,17 +51,17 @@ def records_of(
         "description: invented pages in Polish, CC0-1.0\r\n"
     )
     kind = [("Content-Type", "application/warc-fields"), ("WARC-Filename", filename)]
-    yield _record("warcinfo", record_id(filename), "", _FIRST_FETCH, fields.encode(), kind)
+    yield _record("warcinfo", record_id(filename), _FIRST_FETCH, fields.encode(), kind)
     for number, page in enumerate(pages, first):
         moment = _FIRST_FETCH + timedelta(seconds=2 * number)
         response, target = record_id(page.url), ("WARC-Target-URI", page.url)
         concurrent = ("WARC-Concurrent-To", f"<{response}>")
         kind = [target, concurrent, ("Content-Type", "application/http;msgtype=request")]
         request = record_id(f"{page.url}#request")
-        yield _record("request", request, page.url, moment, _request(page), kind)
+        yield _record("request", request, moment, _request(page), kind)
         kind = [target, ("Content-Type", "application/http;msgtype=response")]
         block = _response(page, sites)
-        yield _record("response", response, page.url, moment, block, kind, page.damage)
+        yield _record("response", response, moment, block, kind, damage=page.damage)
 
 
 def warc(records: Sequence[WarcRecord]) -> bytes:
@@ -73,10 +72,10 @@ def warc(records: Sequence[WarcRecord]) -> bytes:
 def _record(
     kind: str,
     key: str,
-    url: str,
     moment: datetime,
     block: bytes,
     extra: list[tuple[str, str]],
+    *,
     damage: str = "",
 ) -> WarcRecord:
     digest = base64.b32encode(hashlib.sha1(block, usedforsecurity=False).digest()).decode()
@@ -92,7 +91,7 @@ def _record(
     member = zlib.compress(head.encode() + block + b"\r\n\r\n", _LEVEL, wbits=31)
     if damage == "member":
         member = member[: len(member) // 2]
-    return WarcRecord(kind, key, url, member)
+    return WarcRecord(kind, key, member)
 
 
 def _request(page: Page) -> bytes:
