@@ -73,6 +73,7 @@ class Builder:
                 claimed_encoding=host.header,
                 claimed_in_page=host.meta,
                 licence=host.licence,
+                licence_form=host.licence_form if host.licence else None,
                 reserved=truth.reserved or "unknown",
                 text=text if truth.text is None else truth.text,
             )

@@ -229,19 +229,26 @@ def _main_text(good: list[_Seen]) -> list[Row]:
 
 
 def _licences(seen: list[_Seen]) -> list[Row]:
-    pages = [item for item in seen if item.truth.make and item.decision != "skip" and item.text]
+    """False alarms: pages that state no licence, or another, and yet got one of those planted."""
+    pages = [item for item in seen if item.truth.make and item.text]
     stated = [item for item in pages if item.truth.licence]
-
-    def wrong(label: str) -> int:
-        return sum(item.licence == label != item.truth.licence for item in pages)
-
-    return _by(
+    known = {item.truth.licence for item in stated}
+    alarms = sum(item.licence in known and item.licence != item.truth.licence for item in pages)
+    rows = _by(
         "licence of the page",
         stated,
-        lambda truth: truth.licence or "",
+        lambda truth: f"{truth.licence}, {_STATED[truth.licence_form or '']}",
         lambda item: item.licence == item.truth.licence,
-        wrong,
     )
+    return with_all(rows, alarms)
+
+
+_STATED = {
+    "json": "in JSON-LD",
+    "link": "by a link in the footer",
+    "rel": "by a link with rel=license",
+    "text": "in words",
+}
 
 
 def _exact_duplicates(seen: list[_Seen], kinds: dict[str, list[_Seen]]) -> list[Row]:

@@ -254,7 +254,7 @@ def _plant_bad_papers(builder: Builder) -> None:
         truth = Truth(
             "bad-paper",
             "skip",
-            {"scanned": "no-text", "cut": "invalid-pdf"}.get(what, what),
+            {"scanned": "needs-ocr", "cut": "invalid-pdf"}.get(what, what),
             what=what,
         )
         paper = Paper(document.title, "Redakcja", (document.paragraphs,), **{what: True})

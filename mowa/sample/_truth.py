@@ -55,6 +55,7 @@ class Truth:
     reserved: str | None = None
     protocols: tuple[str, ...] = ()
     licence: str | None = None
+    licence_form: str | None = None
 
 
 def truth_lines(truth: Iterable[Truth]) -> bytes:
