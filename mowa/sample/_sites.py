@@ -145,7 +145,7 @@ def _furniture(page: Page, articles: list[Page], pool: _Pool, rng: random.Random
     related = [
         {"title": other.title, "address": other.url, "text": _teaser(other.paragraphs[0])}
         for other in others
-        if other is not page
+        if other.url not in (page.url, page.same_as)
     ]
     month = rng.randrange(12)
     year, day = rng.randint(2009, 2026), rng.randint(1, 28)
