@@ -20,9 +20,9 @@ _STEPS: dict[str, str | None] = {
     "broken records": "documents",
     "bad papers": "documents",
     "encodings": "documents",
-    "mojibake": None,
+    "mojibake": "documents",
     "main text": "documents",
-    "licence of the page": None,
+    "licence of the page": "documents",
     "exact duplicates": "signals",
     "near duplicates": None,
     "other languages": "corpus",
@@ -354,7 +354,7 @@ def _to_keep(seen: list[_Seen], fine: list[_Seen]) -> list[Row]:
     wrong += sum(item.kept and item.truth.kind in _NEVER_KEPT for item in seen)
 
     def found(item: _Seen) -> bool:
-        return item.kept or (item.decision == "duplicate" and copies[item.truth.document or ""] > 0)
+        return item.kept or copies[item.truth.document or ""] > 0
 
     rows = _by("documents to keep", fine, lambda truth: truth.path.partition("/")[0], found)
     return with_all(rows, wrong)

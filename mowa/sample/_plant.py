@@ -155,7 +155,7 @@ def _with(document: Document, paragraph: str, place: int) -> str:
 def _plant_spam(builder: Builder, scale: int) -> None:
     rng = builder.rng
     for _ in range(scale):
-        truth = Truth("spam-list", "reject", "alphabetic_word_share", language="pol")
+        truth = Truth("spam-list", "reject", "stop_word_share", language="pol")
         builder.page(HOSTS["poradnik"], "", _planted.spam_list(rng), truth)
         builder.note("", _planted.spam_list(rng), truth)
     for number in range(9 * scale):
@@ -173,7 +173,8 @@ def _plant_remains(builder: Builder, scale: int) -> None:
     """Pages without anything to keep: garbage, fragments, furniture, walls."""
     rng = builder.rng
     for what in _planted.GARBAGE * scale:
-        truth = Truth("garbage", "reject", "alphabetic_word_share", what=what)
+        reason = "language" if what == "letters" else "alphabetic_word_share"
+        truth = Truth("garbage", "reject", reason, what=what)
         builder.page(_any_host(builder), "", _planted.garbage(what, rng), truth)
         builder.note("", _planted.garbage(what, rng), truth)
     builder.story("", Truth("empty", "reject", "empty"))
