@@ -6,7 +6,7 @@ from mowa.collect.readers import format_of, read_file
 from mowa.collect.readers._encoding import Decoded, decode
 from mowa.collect.readers._markup import parseable
 from mowa.collect.readers._mojibake import repair, repair_together
-from mowa.collect.readers._records import Part, Record, Skipped, joined
+from mowa.collect.readers._records import Part, Record, Skipped
 
 __all__ = [
     "Decoded",
@@ -17,7 +17,6 @@ __all__ = [
     "Skipped",
     "decode",
     "format_of",
-    "joined",
     "observe",
     "parseable",
     "read_file",

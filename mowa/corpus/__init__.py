@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 from mowa.corpus._config import Bounds, CorpusConfig, DocumentsConfig, HoldOut, SignalsConfig
 
 if TYPE_CHECKING:
+    from mowa.corpus._documents import document_id
     from mowa.corpus._parts import part_at, part_labels
-    from mowa.corpus._read import find_document, kept_documents, shard_names
+    from mowa.corpus._read import (
+        decided_documents,
+        find_document,
+        kept_documents,
+        shard_names,
+        skipped_records,
+    )
     from mowa.corpus._why import Explanation, Rule, why
 
 __all__ = [
@@ -20,22 +27,28 @@ __all__ = [
     "HoldOut",
     "Rule",
     "SignalsConfig",
+    "decided_documents",
+    "document_id",
     "find_document",
     "kept_documents",
     "part_at",
     "part_labels",
     "shard_names",
+    "skipped_records",
     "why",
 ]
 
 _HEAVY = {
     "Explanation": "mowa.corpus._why",
     "Rule": "mowa.corpus._why",
+    "decided_documents": "mowa.corpus._read",
+    "document_id": "mowa.corpus._documents",
     "find_document": "mowa.corpus._read",
     "kept_documents": "mowa.corpus._read",
     "part_at": "mowa.corpus._parts",
     "part_labels": "mowa.corpus._parts",
     "shard_names": "mowa.corpus._read",
+    "skipped_records": "mowa.corpus._read",
     "why": "mowa.corpus._why",
 }
 

@@ -22,7 +22,6 @@ from mowa.collect import (
     ReaderOptions,
     Record,
     Skipped,
-    joined,
     read_file,
     repair_together,
     root_of,
@@ -276,12 +275,19 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
 
 
 def _repaired(record: Record) -> Record:
-    """The record with its parts as one text, and without mojibake."""
-    text = record.text if record.text is not None else joined(record.parts)
-    fields, notes = repair_together((text, record.title, record.author))
-    text, title, author = fields[0] or "", *fields[1:]
+    """The record without mojibake in its text or parts, title and author."""
+    fields, notes = repair_together(
+        (record.title, record.author, record.text, *(part.text for part in record.parts))
+    )
+    if not notes:
+        return record
+    title, author, text, *of_parts = fields
+    parts = tuple(
+        replace(part, text=mended or "")
+        for part, mended in zip(record.parts, of_parts, strict=True)
+    )
     return replace(
-        record, text=text, parts=(), title=title, author=author, notes=(*record.notes, *notes)
+        record, title=title, author=author, text=text, parts=parts, notes=(*record.notes, *notes)
     )
 
 
@@ -291,6 +297,11 @@ def _doc_id(source: str, key: str, keys: Counter[str]) -> str:
     while keys[key] > 1:
         key = f"{key}#{keys[key]}"
         keys[key] += 1
+    return document_id(source, key)
+
+
+def document_id(source: str, key: str) -> str:
+    """The id of the document that the record `key` of `source` becomes: BLAKE2b-128 of both."""
     return _blake(f"{source}\0{key}")
 
 

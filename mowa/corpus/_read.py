@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from mowa.corpus._schema import read_frame, read_groups
+from mowa.corpus._schema import read_frame, read_groups, shards_in
 from mowa.errors import DataError, UsageError
 
 _LEAST_DIGITS = 6
@@ -50,6 +50,33 @@ def kept_documents(
     decisions = read_frame(corpus / "decisions" / f"{shard}.parquet", ("decision", "split"))
     kept = (decisions["decision"] == "keep") & (decisions["split"] == split).fill_null(value=False)
     return read_frame(corpus / "documents" / f"{shard}.parquet", columns).filter(kept)
+
+
+def decided_documents(corpus: Path, columns: Sequence[str] = ("doc_id", "text")) -> pl.DataFrame:
+    """Every document of a corpus, kept or not, with its `decision`, `reason` and `detail`.
+
+    Args:
+        corpus: The folder of the corpus.
+        columns: Columns of `documents/`.
+    """
+    verdict = ("decision", "reason", "detail")
+    parts = [
+        read_frame(corpus / "documents" / f"{shard}.parquet", columns).hstack(
+            read_frame(corpus / "decisions" / f"{shard}.parquet", verdict)
+        )
+        for shard in shard_names(corpus)
+    ]
+    return pl.concat(parts)
+
+
+def skipped_records(documents: Path) -> pl.DataFrame:
+    """`source`, `locator`, `reason` and `detail` of every record that became no document.
+
+    Args:
+        documents: The folder of a `documents` artifact.
+    """
+    folder = documents / "skipped"
+    return pl.concat([read_frame(folder / f"{name}.parquet") for name in shards_in(folder)])
 
 
 def find_document(corpus: Path, doc_id: str) -> dict[str, Any]:

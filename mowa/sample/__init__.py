@@ -12,18 +12,41 @@ Example:
     True
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from mowa.sample._questions import Question, dialogues, questions
 from mowa.sample._relations import Fact, Wording, facts, split_facts
+from mowa.sample._rows import Row, as_json, summary
+from mowa.sample._truth import Truth, read_truth
 from mowa.sample._write import SampleSummary, write_sample
+
+if TYPE_CHECKING:
+    from mowa.sample._measure import measure
 
 __all__ = [
     "Fact",
     "Question",
+    "Row",
     "SampleSummary",
+    "Truth",
     "Wording",
+    "as_json",
     "dialogues",
     "facts",
+    "measure",
     "questions",
+    "read_truth",
     "split_facts",
+    "summary",
     "write_sample",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs Polars only when it is asked for."""
+    if name == "measure":
+        return import_module("mowa.sample._measure").measure
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

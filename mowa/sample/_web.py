@@ -1,71 +1,280 @@
-"""Web pages of invented hosts, and the WARC files that a crawler would have made of them."""
+"""The invented hosts of the sample, and pages as a crawler asks for them."""
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
-import html
 import re
-import uuid
-import zlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
-__all__ = ["HOSTS", "Host", "Page", "WarcRecord", "page_url", "record_id", "records_of", "warc"]
+__all__ = ["ALL_RIGHTS_RESERVED", "HOSTS", "Host", "Page", "page_url"]
 
-_FIRST_FETCH = datetime(2026, 10, 12, 6, 0, 0, tzinfo=UTC)
 _ASCII = str.maketrans("ąćęłńóśźż", "acelnoszz")
-_PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+ALL_RIGHTS_RESERVED = "LicenseRef-all-rights-reserved"
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """An invented site: what it is called, and how its server and its pages are made."""
+    """An invented site: what it is called, and how its server and its pages are made.
+
+    Attributes:
+        make: The name of its template in `sites/`.
+        encoding: Python's name of the encoding that its bytes are really in.
+        header: The charset that its HTTP header claims; None where it claims none.
+        meta: The charset that its pages claim; None where they claim none.
+        coding: How bodies travel: words among `gzip`, `deflate` and `chunked`.
+        licence: What its pages state, as SPDX; None where they state nothing.
+        licence_form: Where they state it: `rel`, `link`, `text` or `json`.
+        neighbours: Other hosts that its documents may stand on instead, so that all have some.
+        robots: Its robots.txt; None where there is none (404).
+    """
 
     domain: str
     name: str
     menu: tuple[str, ...]
+    make: str
     encoding: str = "utf-8"
-    compressed: bool = False
+    header: str | None = "utf-8"
+    meta: str | None = "utf-8"
+    coding: str = ""
+    licence: str | None = None
+    licence_form: str = "link"
+    neighbours: tuple[str, ...] = ()
+    robots: str | None = "User-agent: *\nDisallow: /admin/\nDisallow: /szukaj\n"
 
+
+_CP1250, _LATIN2 = "windows-1250", "iso-8859-2"
 
 HOSTS = {
-    "atlas": Host("atlas.example", "Atlas Polski", ("Miasta", "Rzeki", "Góry", "Mapa")),
-    "przyroda": Host("przyroda.example", "Przyroda wokół nas", ("Zwierzęta", "Rośliny", "Quiz")),
-    "biblioteka": Host("biblioteczka.example", "Biblioteczka", ("Autorzy", "Recenzje", "Katalog")),
-    "zwyczaje": Host("zwyczaje.example", "Dawne zwyczaje", ("Święta", "Rzemiosło"), "cp1250"),
-    "kuchnia": Host("domowa-kuchnia.example", "Domowa kuchnia", ("Zupy", "Ciasta", "Przetwory")),
-    "urzad": Host("gmina.example", "Urząd Gminy", ("Aktualności", "Załatw sprawę"), "cp1250"),
+    "atlas": Host(
+        "atlas.example",
+        "Atlas Polski",
+        ("Miasta", "Rzeki", "Góry", "Mapa"),
+        "wiki",
+        licence="CC-BY-SA-4.0",
+        licence_form="rel",
+        neighbours=("muzeum", "szlaki", "kronika", "nauka"),
+    ),
+    "przyroda": Host(
+        "przyroda.example",
+        "Przyroda wokół nas",
+        ("Zwierzęta", "Rośliny", "Quiz"),
+        "blog",
+        licence="CC-BY-4.0",
+        licence_form="json",
+        neighbours=("nauka", "szkola", "dzialka"),
+    ),
+    "biblioteka": Host(
+        "biblioteczka.example",
+        "Biblioteczka",
+        ("Autorzy", "Recenzje", "Katalog"),
+        "school",
+        coding="gzip",
+        neighbours=("muzeum", "szkola", "kronika"),
+    ),
+    # The server was told UTF-8 once and for all; the pages know better.
+    "zwyczaje": Host(
+        "zwyczaje.example",
+        "Dawne zwyczaje",
+        ("Święta", "Rzemiosło"),
+        "parish",
+        encoding="cp1250",
+        header="utf-8",
+        meta=_CP1250,
+        neighbours=("gwary", "sklep", "parafia"),
+    ),
+    "kuchnia": Host(
+        "domowa-kuchnia.example",
+        "Domowa kuchnia",
+        ("Zupy", "Ciasta", "Przetwory"),
+        "blog",
+        licence=ALL_RIGHTS_RESERVED,
+        licence_form="text",
+        neighbours=("sklep",),
+    ),
+    "urzad": Host(
+        "gmina.example",
+        "Urząd Gminy",
+        ("Aktualności", "Załatw sprawę"),
+        "office",
+        encoding="cp1250",
+        header=_CP1250,
+        meta=_CP1250,
+        neighbours=("bip", "bip", "szkola"),
+    ),
     "forum": Host(
-        "forum.example", "Forum sąsiadów", ("Ogród", "Naprawy", "Podróże"), compressed=True
+        "forum.example",
+        "Forum sąsiadów",
+        ("Ogród", "Naprawy", "Podróże"),
+        "forum",
+        coding="gzip",
+        neighbours=("dzialka",),
     ),
-    "pamietnik": Host("pamietniki.example", "Pamiętniki", ("Wpisy", "Archiwum")),
-    "gazeta": Host("gazeta.example", "Gazeta Lokalna", ("Wiadomości", "Pogoda", "Ogłoszenia")),
-    "opowiadania": Host("opowiadania.example", "Półka z opowiadaniami", ("Baśnie", "Podróże")),
-    "poradnik": Host("poradnik.example", "Poradnik domowy", ("Dom", "Zdrowie"), compressed=True),
+    "pamietnik": Host(
+        "pamietniki.example",
+        "Pamiętniki",
+        ("Wpisy", "Archiwum"),
+        "blog",
+        header=None,
+        neighbours=("blog",),
+    ),
+    "gazeta": Host(
+        "gazeta.example",
+        "Gazeta Lokalna",
+        ("Wiadomości", "Pogoda", "Ogłoszenia"),
+        "news",
+        coding="gzip chunked",
+        licence=ALL_RIGHTS_RESERVED,
+        licence_form="text",
+        neighbours=("klub", "kronika", "parafia"),
+    ),
+    "opowiadania": Host(
+        "opowiadania.example",
+        "Półka z opowiadaniami",
+        ("Baśnie", "Podróże"),
+        "school",
+        licence="CC-BY-SA-4.0",
+        licence_form="link",
+        neighbours=("gwary", "blog"),
+    ),
+    "poradnik": Host(
+        "poradnik.example",
+        "Poradnik domowy",
+        ("Dom", "Zdrowie"),
+        "news",
+        coding="deflate",
+        neighbours=("dokumentacja", "sklep"),
+    ),
     "bip": Host(
-        "bip-gmina.example", "Biuletyn Informacji Publicznej", ("Rada", "Uchwały"), "latin2"
+        "bip-gmina.example",
+        "Biuletyn Informacji Publicznej",
+        ("Rada", "Uchwały"),
+        "bip",
+        encoding="iso8859_2",
+        header=_LATIN2,
+        meta=_LATIN2,
     ),
-    "sklep": Host("sklep-rzemioslo.example", "Sklep z rękodziełem", ("Nowości", "Koszyk")),
-    "parafia": Host("parafia.example", "Parafia świętego Marcina", ("Ogłoszenia", "Historia")),
-    "dokumentacja": Host("dokumentacja.example", "Podręcznik użytkownika", ("Wstęp", "Indeks")),
-    "szkola": Host("szkola.example", "Szkoła Podstawowa nr 3", ("Uczniowie", "Czytanki")),
-    "kronika": Host("kronika.example", "Kronika Regionu", ("Region", "Kultura", "Sport")),
-    "muzeum": Host("muzeum.example", "Muzeum Ziemi", ("Wystawy", "Zbiory")),
-    "szlaki": Host("szlaki.example", "Szlaki piesze i rowerowe", ("Góry", "Jeziora")),
-    "blog": Host("blog-z-podrozy.example", "Notatki z drogi", ("O mnie", "Archiwum")),
-    "nauka": Host("nauka.example", "Nauka po ludzku", ("Odkrycia", "Uczeni")),
-    "dzialka": Host("dzialkowcy.example", "Forum działkowców", ("Warzywa", "Kwiaty")),
-    "klub": Host("klub-sportowy.example", "Klub Sportowy Sokół", ("Mecze", "Drużyna")),
-    "gwary": Host("gwary.example", "Mowa naszych dziadków", ("Słowniczek", "Opowieści")),
+    "sklep": Host(
+        "sklep-rzemioslo.example",
+        "Sklep z rękodziełem",
+        ("Nowości", "Koszyk"),
+        "shop",
+        coding="gzip",
+    ),
+    # The editor wrote Windows-1250 and copied the heading from a page that was ISO 8859-2.
+    "parafia": Host(
+        "parafia.example",
+        "Parafia świętego Marcina",
+        ("Ogłoszenia", "Historia"),
+        "parish",
+        encoding="cp1250",
+        header=None,
+        meta=_LATIN2,
+    ),
+    "dokumentacja": Host(
+        "dokumentacja.example",
+        "Podręcznik użytkownika",
+        ("Wstęp", "Indeks"),
+        "docs",
+        licence="CC-BY-4.0",
+        licence_form="link",
+        robots=None,
+    ),
+    # The server's default from 1999, over pages that were redone since.
+    "szkola": Host(
+        "szkola.example",
+        "Szkoła Podstawowa nr 3",
+        ("Uczniowie", "Czytanki"),
+        "school",
+        header="iso-8859-1",
+        robots=None,
+    ),
+    "kronika": Host(
+        "kronika.example",
+        "Kronika Regionu",
+        ("Region", "Kultura", "Sport"),
+        "office",
+        encoding="iso8859_2",
+        header=None,
+        meta=None,
+    ),
+    "muzeum": Host(
+        "muzeum.example",
+        "Muzeum Ziemi",
+        ("Wystawy", "Zbiory"),
+        "school",
+        coding="chunked",
+        licence="CC-BY-NC-ND-4.0",
+        licence_form="rel",
+    ),
+    "szlaki": Host(
+        "szlaki.example",
+        "Szlaki piesze i rowerowe",
+        ("Góry", "Jeziora"),
+        "docs",
+        header="UTF-8",
+        meta=None,
+    ),
+    "blog": Host(
+        "blog-z-podrozy.example",
+        "Notatki z drogi",
+        ("O mnie", "Archiwum"),
+        "blog",
+        coding="gzip",
+        licence="CC-BY-SA-4.0",
+        licence_form="json",
+    ),
+    "nauka": Host(
+        "nauka.example",
+        "Nauka po ludzku",
+        ("Odkrycia", "Uczeni"),
+        "wiki",
+        licence="CC-BY-SA-4.0",
+        licence_form="link",
+    ),
+    "dzialka": Host(
+        "dzialkowcy.example",
+        "Forum działkowców",
+        ("Warzywa", "Kwiaty"),
+        "forum",
+        encoding="cp1250",
+        header=_CP1250,
+        meta=None,
+    ),
+    "klub": Host(
+        "klub-sportowy.example",
+        "Klub Sportowy Sokół",
+        ("Mecze", "Drużyna"),
+        "office",
+        header=None,
+        meta=None,
+        robots=None,
+    ),
+    "gwary": Host(
+        "gwary.example",
+        "Mowa naszych dziadków",
+        ("Słowniczek", "Opowieści"),
+        "parish",
+        encoding="iso8859_2",
+        header=_LATIN2,
+        meta=_CP1250,
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One address and what the server answers: an article, or another status or media type."""
+    """One address and what the server answers: an article, or another status or media type.
+
+    Attributes:
+        body: The bytes of the answer, where no template makes them.
+        headers: HTTP headers beside those that every answer has.
+        head: HTML for the page's `<head>`.
+        notice: HTML for the page's foot.
+        size: About how many characters the page is to have; drawn for its make without it.
+        same_as: The address whose page this is to the letter.
+        damage: How its record is broken: `chunked` (the body is cut), `length` (the record claims
+            to be longer than it is) or `member` (the file ends within its gzip member).
+    """
 
     url: str
     host: Host
@@ -74,148 +283,17 @@ class Page:
     language: str = "pl"
     status: int = 200
     location: str = ""
-    image: bool = False
+    media: str = "text/html"
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    head: str = ""
+    notice: str = ""
+    size: int | None = None
+    same_as: str = ""
+    damage: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WarcRecord:
-    """One record of a WARC file: type, id (without angle brackets), bytes before compression."""
-
-    kind: str
-    key: str
-    content: bytes
-
-
-def page_url(host: Host, title: str, number: int) -> str:
+def page_url(host: Host, title: str, number: int, folder: str = "") -> str:
     """`https://host/slug-number.html`; unique where the number is."""
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower().translate(_ASCII)).strip("-")[:60].strip("-")
-    return f"https://{host.domain}/{slug or 'strona'}-{number}.html"
-
-
-def record_id(name: str) -> str:
-    """The WARC-Record-ID that belongs to a URL: a UUID of version 5, so that it never changes."""
-    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}"
-
-
-def records_of(filename: str, pages: Sequence[Page], *, first: int) -> list[WarcRecord]:
-    """A warcinfo record, then each page's response and request (WARC 1.1, ISO 28500:2017).
-
-    Args:
-        filename: The name of the WARC file.
-        pages: What was fetched, in this order, two seconds apart.
-        first: How many pages were fetched before, in other files.
-    """
-    fields = (
-        "software: mowa.sample\r\nformat: WARC File Format 1.1\r\n"
-        "description: invented pages in Polish, CC0-1.0\r\n"
-    )
-    records = [
-        _record(
-            "warcinfo",
-            record_id(filename),
-            _FIRST_FETCH,
-            fields.encode(),
-            [("Content-Type", "application/warc-fields"), ("WARC-Filename", filename)],
-        )
-    ]
-    for number, page in enumerate(pages, first):
-        moment = _FIRST_FETCH + timedelta(seconds=2 * number)
-        response, target = record_id(page.url), ("WARC-Target-URI", page.url)
-        concurrent = ("WARC-Concurrent-To", f"<{response}>")
-        kind = ("Content-Type", "application/http;msgtype=response")
-        records.append(_record("response", response, moment, _response(page), [target, kind]))
-        kind = ("Content-Type", "application/http;msgtype=request")
-        request = record_id(f"{page.url}#request")
-        records.append(
-            _record("request", request, moment, _request(page), [target, concurrent, kind])
-        )
-    return records
-
-
-def warc(records: Iterable[WarcRecord]) -> bytes:
-    """The file: one gzip member a record, without a time: same records, same bytes."""
-    return b"".join(zlib.compress(record.content, 9, wbits=31) for record in records)
-
-
-def _record(
-    kind: str, key: str, moment: datetime, block: bytes, extra: list[tuple[str, str]]
-) -> WarcRecord:
-    digest = base64.b32encode(hashlib.sha1(block, usedforsecurity=False).digest()).decode()
-    headers = [
-        ("WARC-Type", kind),
-        ("WARC-Record-ID", f"<{key}>"),
-        ("WARC-Date", moment.strftime("%Y-%m-%dT%H:%M:%SZ")),
-        *extra,
-        ("WARC-Block-Digest", f"sha1:{digest}"),
-        ("Content-Length", str(len(block))),
-    ]
-    head = "WARC/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n"
-    return WarcRecord(kind, key, head.encode() + block + b"\r\n\r\n")
-
-
-def _request(page: Page) -> bytes:
-    path = page.url.split(page.host.domain, 1)[1]
-    return (
-        f"GET {path} HTTP/1.1\r\nHost: {page.host.domain}\r\n"
-        "User-Agent: mowa-sample/1.0\r\nAccept: text/html\r\nAccept-Language: pl\r\n\r\n"
-    ).encode()
-
-
-def _response(page: Page) -> bytes:
-    reason = {200: "OK", 301: "Moved Permanently", 404: "Not Found"}[page.status]
-    headers = [("Date", "Mon, 12 Oct 2026 06:00:00 GMT"), ("Server", "example")]
-    if page.location:
-        headers.append(("Location", page.location))
-    if page.image:
-        headers.append(("Content-Type", "image/gif"))
-        body = _PIXEL
-    else:
-        headers.append(("Content-Type", f"text/html; charset={_charset(page.host)}"))
-        body = _html(page).encode(page.host.encoding, "xmlcharrefreplace")
-        if page.host.compressed:
-            headers.append(("Content-Encoding", "gzip"))
-            body = gzip.compress(body, mtime=0)
-    headers.append(("Content-Length", str(len(body))))
-    head = f"HTTP/1.1 {page.status} {reason}\r\n"
-    return (head + "".join(f"{n}: {v}\r\n" for n, v in headers) + "\r\n").encode() + body
-
-
-def _charset(host: Host) -> str:
-    return {"cp1250": "windows-1250", "latin2": "iso-8859-2"}.get(host.encoding, host.encoding)
-
-
-def _html(page: Page) -> str:
-    """The page with its furniture: cookie bar, navigation, article, sidebar, footer."""
-    host = page.host
-    menu = "".join(
-        f'<li><a href="/{item.lower().translate(_ASCII).replace(" ", "-")}/">{item}</a></li>'
-        for item in host.menu
-    )
-    heading = f"<h1>{html.escape(page.title, quote=False)}</h1>\n" if page.title else ""
-    article = heading + "\n".join(
-        f"<p>{html.escape(paragraph, quote=False)}</p>" for paragraph in page.paragraphs
-    )
-    return f"""<!DOCTYPE html>
-<html lang="{page.language}">
-<head>
-<meta charset="{_charset(host)}">
-<title>{html.escape(page.title or host.name, quote=False)} – {host.name}</title>
-<link rel="stylesheet" href="/style.css">
-<script>window.statystyki = window.statystyki || [];</script>
-</head>
-<body>
-<div id="cookie-bar" class="cookie-banner" role="dialog">Ta strona używa plików cookie.
-<button>Zgadzam się</button></div>
-<header class="site-header"><a class="logo" href="/">{host.name}</a>
-<nav class="menu"><ul><li><a href="/">Strona główna</a></li>{menu}</ul></nav></header>
-<main>
-<article>
-{article}
-</article>
-</main>
-<aside class="sidebar"><ul><li><a href="/najnowsze/">Najnowsze</a></li>
-<li><a href="/kontakt/">Kontakt</a></li></ul></aside>
-<footer class="site-footer"><p>© 2026 {host.name}. Wszystkie prawa oddane: CC0.</p></footer>
-</body>
-</html>
-"""
+    return f"https://{host.domain}/{folder}{slug or 'strona'}-{number}.html"

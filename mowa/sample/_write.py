@@ -1,4 +1,4 @@
-"""Writing the sample: what goes into which file, what is planted where, and the truth table."""
+"""Writing the sample: good documents, what is planted among them, and the files of both."""
 
 from __future__ import annotations
 
@@ -6,23 +6,31 @@ import json
 import random
 import zlib
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mowa.errors import UsageError
-from mowa.sample import _planted
+from mowa.sample._builder import Builder, Paper
 from mowa.sample._compose import Document, compose
-from mowa.sample._facts import tables
-from mowa.sample._web import HOSTS, Page, WarcRecord, page_url, record_id, records_of, warc
+from mowa.sample._pdf import pdf
+from mowa.sample._plant import Good, good_truth, plant
+from mowa.sample._sites import Sites
+from mowa.sample._truth import Truth, truth_lines
+from mowa.sample._warc import record_id, records_of, warc
+from mowa.sample._web import HOSTS, Host
 from mowa.workspace import writing
 
 __all__ = ["SampleSummary", "write_sample"]
 
 _SMALLEST = 40
-_STORIES, _WEB = 0.08, 0.45  # shares of the good documents; the rest are notes
+_PAPERS, _STORIES, _WEB = 0.015, 0.08, 0.45  # shares of the good documents; the rest are notes
+_ELSEWHERE = 0.35  # share of a host's documents that stand on one of its neighbours
 _NOTES = ("notes-00.jsonl.zst", "notes-01.jsonl.zst", "notes-02.jsonl.gz", "notes-03.jsonl")
+_CRAWLS = 4
+_STORY_ENCODINGS = ("cp1250", "cp1250", "iso8859_2")  # of the first stories; then UTF-8
+_SHEET = 1_700  # characters of a page of a paper, about
+_LATIN_2 = str.maketrans({"„": '"', "”": '"', "’": "'", "–": "-", "—": "-", "…": "..."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,47 +45,16 @@ class SampleSummary:
     written: list[Path]
 
 
-@dataclass(slots=True)
-class _Builder:
-    """The files as they grow, and the truth about each record."""
-
-    seed: int
-    rng: random.Random
-    pages: list[tuple[Page, dict[str, Any]]] = field(default_factory=list)
-    stories: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    notes: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
-
-    def page(self, host: str, title: str, text: str, truth: dict[str, Any], **more: Any) -> None:
-        site = HOSTS[host]
-        url = page_url(site, title, len(self.pages))
-        paragraphs = tuple(text.split("\n\n")) if text else ()
-        self.pages.append((Page(url, site, title, paragraphs, **more), truth))
-
-    def story(self, text: str, truth: dict[str, Any]) -> None:
-        self.stories.append((text, truth))
-
-    def note(self, title: str, text: str, truth: dict[str, Any]) -> None:
-        person = self.rng.choice(tables()["people"])
-        day = date(2023, 1, 1) + timedelta(days=self.rng.randrange(3 * 365))
-        record = {
-            "text": text,
-            "title": title,
-            "author": str(person["nom"]),
-            "date": day.isoformat(),
-        }
-        self.notes.append((record, truth))
-
-
 def write_sample(folder: Path, *, seed: int = 7, size: int = 2_000) -> SampleSummary:
-    """Write the sample into `folder`: `web/`, `stories/`, `notes/` and the table `truth.jsonl`.
+    """Write the sample into `folder`: `web/`, `stories/`, `notes/`, `papers/` and `truth.jsonl`.
 
     The same seed, size and versions give the same bytes. A file that is already as it should be is
-    left alone, with its time; stories of an earlier, larger sample are removed.
+    left alone, with its time; stories and papers of an earlier, larger sample are removed.
 
     Args:
         folder: Where to write; made if need be.
         seed: Another seed gives other texts of the same kinds.
-        size: Good documents, at least 40; what is planted comes on top, about one for fifteen.
+        size: Good documents, at least 40; what is planted comes on top.
 
     Raises:
         UsageError: Where `size` is too small to plant everything.
@@ -86,142 +63,131 @@ def write_sample(folder: Path, *, seed: int = 7, size: int = 2_000) -> SampleSum
         raise UsageError(
             f"a sample of {size} documents is too small", fix=f"ask for at least {_SMALLEST}"
         )
-    builder = _Builder(seed, random.Random(f"{seed}/planted"))
-    good = _compose_all(builder, size)
-    _plant(builder, good, max(1, size // 400))
+    scale = max(1, size // 400)
+    counts = {
+        "stories": round(size * _STORIES),
+        "web": round(size * _WEB),
+        "papers": max(2, round(size * _PAPERS)),
+    }
+    counts["notes"] = size - sum(counts.values())
+    builder, good = _good(seed, counts, spare=60 + 45 * scale + 6 * counts["papers"])
+    plant(builder, good, scale)
     files, truth = _files(builder)
-    files["truth.jsonl"] = _jsonl(truth)
+    files["truth.jsonl"] = truth_lines(truth)
     _remove_stale(folder, set(files))
     written = [path for name, content in files.items() if (path := _put(folder / name, content))]
+    fine = [line for line in truth if line.kind == "good"]
     return SampleSummary(
         folder=folder,
         seed=seed,
-        records=dict(sorted(Counter(str(line["kind"]) for line in truth).items())),
-        documents=size,
-        characters=sum(len(document.text) for documents in good.values() for document in documents),
+        records=dict(sorted(Counter(line.kind for line in truth).items())),
+        documents=len(fine),
+        characters=sum(len(line.text or "") for line in fine),
         written=written,
     )
 
 
-def _compose_all(builder: _Builder, size: int) -> dict[str, list[Document]]:
+def _good(seed: int, counts: dict[str, int], spare: int) -> tuple[Builder, Good]:
+    """The good documents in their places; `spare` more are there to make the rest of."""
     seen: set[str] = set()
-    counts = {"stories": round(size * _STORIES), "web": round(size * _WEB)}
-    counts["notes"] = size - sum(counts.values())
-    good = {
-        place: compose(place, count, seed=builder.seed, seen=seen)
-        for place, count in counts.items()
+    documents = {
+        form: compose(form, counts[form] + (spare if form == "web" else 0), seed=seed, seen=seen)
+        for form in ("stories", "web", "notes")
     }
-    for document in good["web"]:
-        builder.page(document.host, document.title, document.text, _truth("good", document))
-    for document in good["stories"]:
-        builder.story(document.page, _truth("good", document))
-    for document in good["notes"]:
-        builder.note(document.title, document.text, _truth("good", document))
-    return good
+    pool = iter(documents["web"][counts["web"] :])
+    builder = Builder(seed, random.Random(f"{seed}/planted"), pool)
+    good: Good = {
+        form: [(document, _host(document, seed)) for document in made[: counts[form]]]
+        for form, made in documents.items()
+    }
+    for document, host in good["web"]:
+        builder.page(host, document.title, document.text, good_truth(document))
+    for number, (document, _) in enumerate(good["stories"]):
+        encoding = _STORY_ENCODINGS[number] if number < len(_STORY_ENCODINGS) else "utf-8"
+        text = document.page.translate(_LATIN_2) if encoding == "iso8859_2" else document.page
+        builder.story(text, good_truth(document), encoding)
+    for document, _ in good["notes"]:
+        builder.note(document.title, document.text, good_truth(document))
+    for number in range(counts["papers"]):
+        _add_paper(builder, number)
+    return builder, good
 
 
-def _truth(kind: str, document: Document | None = None, **more: Any) -> dict[str, Any]:
-    """`document` is the name that originals and their duplicates have in common."""
-    if document is not None:
-        more |= {"document": document.name, "register": document.kind}
-    return {"kind": kind, **more}
+def _host(document: Document, seed: int) -> Host:
+    host = HOSTS[document.host]
+    rng = random.Random(f"{seed}/host/{document.name}")
+    if host.neighbours and rng.random() < _ELSEWHERE:
+        return HOSTS[rng.choice(host.neighbours)]
+    return host
 
 
-def _plant(builder: _Builder, good: dict[str, list[Document]], scale: int) -> None:
-    rng = builder.rng
-    _plant_duplicates(builder, good, scale)
-    for index in range(4 * scale):
-        language = _planted.LANGUAGES[index % 4]
-        truth = _truth("foreign", language=language)
-        code = {"eng": "en", "deu": "de", "ces": "cs", "ukr": "uk"}[language]
-        host = rng.choice(sorted(HOSTS))
-        builder.page(host, "", _planted.foreign(language, rng), truth, language=code)
-        builder.note("", _planted.foreign(language, rng), _truth("foreign", language=language))
-    builder.story(_planted.foreign("eng", rng), _truth("foreign", language="eng"))
-    builder.story("", _truth("empty"))
-    builder.story(_planted.short(rng), _truth("short"))
-    for _ in range(scale):
-        builder.page(rng.choice(sorted(HOSTS)), "", "", _truth("empty"))
-        builder.note("", "", _truth("empty"))
-        for _ in range(2):
-            builder.page(rng.choice(sorted(HOSTS)), "", _planted.short(rng), _truth("short"))
-            builder.note("", _planted.short(rng), _truth("short"))
-        builder.page("poradnik", "", _planted.spam_list(rng), _truth("spam-list"))
-        builder.note("", _planted.spam_list(rng), _truth("spam-list"))
-    builder.page("forum", "", _planted.garbage(rng), _truth("garbage"))
-    builder.note("", _planted.garbage(rng), _truth("garbage"))
-    for _ in range(2 * scale):
-        _plant_other_answers(builder)
+def _add_paper(builder: Builder, number: int) -> None:
+    """A bulletin of several documents; a page may end in the middle of a sentence."""
+    parts = [builder.fresh() for _ in range(builder.rng.randint(3, 6))]
+    title = f"{parts[0].title}. Zeszyt {number + 1}"
+    paragraphs = [text for part in parts for text in (part.title, *part.paragraphs)][1:]
+    pages: list[list[str]] = [[]]
+    for text in paragraphs:
+        room = _SHEET - sum(map(len, pages[-1]))
+        cut = text.find(" ", room) if 80 < room < len(text) - 80 else -1
+        if cut > 0 and text[cut + 1].islower():
+            pages[-1].append(text[:cut])
+            pages.append([text[cut + 1 :]])
+        elif pages[-1] and room < len(text) // 2:
+            pages.append([text])
+        else:
+            pages[-1].append(text)
+    truth = Truth("good", document=f"papers/{number:05}", register="paper", language="pol")
+    paper = Paper(title, "Zespół redakcyjny", tuple(tuple(page) for page in pages))
+    builder.paper(paper, "\n\n".join([title, *paragraphs]), truth)
 
 
-def _plant_duplicates(builder: _Builder, good: dict[str, list[Document]], scale: int) -> None:
-    """Within each form and from one to another; across forms the title is part of the text."""
-    rng = builder.rng
-    for document in rng.sample(good["web"], 4 * scale):
-        builder.page(
-            rng.choice(sorted(HOSTS)), document.title, document.text, _truth("duplicate", document)
-        )
-    for document in rng.sample(good["stories"], scale):
-        builder.story(document.page, _truth("duplicate", document))
-        builder.page("opowiadania", document.title, document.text, _truth("duplicate", document))
-        builder.note("", document.page, _truth("duplicate", document))
-    for document in rng.sample(good["web"], scale):
-        builder.story(document.page, _truth("duplicate", document))
-        builder.note("", document.page, _truth("duplicate", document))
-    for document in rng.sample(good["notes"], 3 * scale):
-        builder.note(document.title, document.text, _truth("duplicate", document))
-
-
-def _plant_other_answers(builder: _Builder) -> None:
-    """What an archive holds besides pages: a missing page, a redirect, an image."""
-    original = builder.rng.choice(builder.pages)[0]
-    site, number = original.host, len(builder.pages)
-    answers = (
-        Page(page_url(site, "stary-adres", number), site, "Nie ma takiej strony", status=404),
-        Page(page_url(site, "przeniesione", number + 1), site, status=301, location=original.url),
-        Page(f"https://{site.domain}/obrazki/{number + 2}.gif", site, image=True),
-    )
-    for page in answers:
-        reason = "not-html" if page.image else "http-status"
-        builder.pages.append((page, _truth("skipped", reason=reason)))
-
-
-def _files(builder: _Builder) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+def _files(builder: Builder) -> tuple[dict[str, bytes], list[Truth]]:
     """Every file's bytes by its path, and the truth about every record, in order."""
-    files: dict[str, bytes] = {}
-    truth: list[dict[str, Any]] = []
+    # What ends a file comes after the shuffle, so that it ends one.
+    last = [entry for entry in builder.pages if entry[0].damage in ("member", "length")]
+    builder.pages = [entry for entry in builder.pages if entry not in last]
     for entries in (builder.pages, builder.stories, builder.notes):
         builder.rng.shuffle(entries)
-    half = len(builder.pages) // 2
-    for number, part in enumerate((builder.pages[:half], builder.pages[half:])):
-        name = f"crawl-{number:02d}.warc.gz"
+    files: dict[str, bytes] = {}
+    truth: list[Truth] = []
+    sites = Sites(builder.seed, [page for page, line in builder.pages if line.kind == "good"])
+    step = -(-len(builder.pages) // _CRAWLS)
+    for number in range(_CRAWLS):
+        name = f"crawl-{number:02}.warc.gz"
+        part = builder.pages[number * step : (number + 1) * step] + last[number : number + 1]
         about = {record_id(page.url): line for page, line in part}
-        records = records_of(name, [page for page, _ in part], first=number * half)
+        other = Truth("skipped", "skip", "not-a-response")
+        records = []
+        for record in records_of(name, [page for page, _ in part], sites, first=number * step):
+            records.append(record)
+            line = about.get(record.key, other)
+            truth.append(replace(line, path=f"web/{name}", key=record.key))
         files[f"web/{name}"] = warc(records)
-        truth += [
-            {"path": f"web/{name}", "key": record.key, **_record_truth(record, about)}
-            for record in records
-        ]
-    for number, (text, line) in enumerate(builder.stories):
-        name = f"story-{number:04d}.txt"
-        files[f"stories/{name}"] = f"{text}\n".encode() if text else b""
-        truth.append({"path": f"stories/{name}", "key": name, **line})
+    for number, (content, line) in enumerate(builder.stories):
+        name = f"story-{number:04}.txt"
+        files[f"stories/{name}"] = content
+        truth.append(replace(line, path=f"stories/{name}", key=name))
+    for number, (paper, line) in enumerate(builder.papers):
+        name = f"paper-{number:03}.pdf"
+        files[f"papers/{name}"] = _pdf(paper)
+        truth.append(replace(line, path=f"papers/{name}", key=name))
     step = -(-len(builder.notes) // len(_NOTES))
     for position, name in enumerate(_NOTES):
         rows = []
-        for number, (record, line) in enumerate(
-            builder.notes[position * step : (position + 1) * step], position * step
-        ):
-            rows.append({"id": f"note-{number:05d}", **record})
-            truth.append({"path": f"notes/{name}", "key": rows[-1]["id"], **line})
+        part_of = builder.notes[position * step : (position + 1) * step]
+        for number, (row, line) in enumerate(part_of, position * step):
+            rows.append({"id": f"note-{number:05}", **row})
+            truth.append(replace(line, path=f"notes/{name}", key=rows[-1]["id"]))
         files[f"notes/{name}"] = _packed(name, _jsonl(rows))
     return files, truth
 
 
-def _record_truth(record: WarcRecord, about: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    if record.kind == "response":
-        return about[record.key]
-    return _truth("skipped", reason="not-a-response")
+def _pdf(paper: Paper) -> bytes:
+    content = pdf(
+        paper.title, paper.author, paper.pages, encrypted=paper.encrypted, scanned=paper.scanned
+    )
+    return content[: len(content) // 3] if paper.cut else content
 
 
 def _jsonl(rows: list[dict[str, Any]]) -> bytes:
@@ -246,7 +212,8 @@ def _put(path: Path, content: bytes) -> Path | None:
 
 
 def _remove_stale(folder: Path, names: set[str]) -> None:
-    """Stories beyond the number that there is now; nothing that we did not name ourselves."""
-    for path in sorted((folder / "stories").glob("story-[0-9][0-9][0-9][0-9].txt")):
-        if f"stories/{path.name}" not in names:
-            path.unlink()
+    """Stories and papers beyond the number that there is now; nothing that we did not name."""
+    for pattern in ("stories/story-[0-9][0-9][0-9][0-9].txt", "papers/paper-[0-9][0-9][0-9].pdf"):
+        for path in sorted(folder.glob(pattern)):
+            if path.relative_to(folder).as_posix() not in names:
+                path.unlink()

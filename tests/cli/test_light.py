@@ -43,7 +43,7 @@ def test_import_help_and_dry_run_need_only_the_core(tmp_path):
     assert made.returncode == 0, made.stderr
     plan = mowa("run", "recipes/quickstart.toml", "--dry-run", cwd=tmp_path / "p")
     assert plan.returncode == 0, plan.stderr
-    assert "10 of 10 steps to do" in plan.stdout
+    assert "11 of 11 steps to do" in plan.stdout
 
 
 def test_training_without_its_packages_says_what_to_install(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mowa.collect._config import ReaderOptions
@@ -55,16 +54,6 @@ class Record:
     licence: str | None = None
     parts: tuple[Part, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-def joined(parts: Iterable[Part]) -> str:
-    """The text of all parts, each behind an empty line, or behind a space where it runs on."""
-    pieces: list[str] = []
-    for part in parts:
-        if pieces:
-            pieces.append(" " if part.runs_on else "\n\n")
-        pieces.append(part.text)
-    return "".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)
