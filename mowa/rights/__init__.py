@@ -12,7 +12,14 @@ from mowa.rights._fetch import (
     Page,
 )
 from mowa.rights._licence import canonical_licence, nearest_licences
-from mowa.rights._source import LegalBasis, Release, Source, available_sources, load_source
+from mowa.rights._source import (
+    LegalBasis,
+    Release,
+    Source,
+    available_sources,
+    load_source,
+    shipped_register,
+)
 
 __all__ = [
     "Document",
@@ -31,4 +38,5 @@ __all__ = [
     "canonical_licence",
     "load_source",
     "nearest_licences",
+    "shipped_register",
 ]

@@ -118,6 +118,15 @@ def available_sources(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml") if not path.name.startswith("."))
 
 
+def shipped_register() -> Path | None:
+    """The register that comes with Mowa: ready sources to copy from; None where it is left out."""
+    here = Path(__file__).resolve()
+    for folder in (here.parent / "register", here.parents[2] / "sources"):
+        if (folder / "wolne-lektury.toml").is_file():
+            return folder
+    return None
+
+
 def load_source(folder: Path, name: str) -> Source:
     """Read the source `name` from the register in `folder`.
 

@@ -94,8 +94,8 @@ class Names:
 
 
 def _part(part: str) -> str:
+    part = part.encode("utf-8", "replace").decode("utf-8")  # a name may be no Unicode at all
     part = _FORBIDDEN.sub("_", part).strip()
-    part = part.encode("utf-8", "replace").decode("utf-8")
     part = "".join(sign for sign in part if unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
     if part.strip(".") == "":
         return ""

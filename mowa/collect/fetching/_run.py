@@ -69,20 +69,20 @@ def fetch(
     progress = progress or PlainProgress()
     try:
         into.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(locked(into / ".fetching", wait=False))
+            session = stack.enter_context(opened(source, plan, options, progress.say))
+            run = _Run(session, plan, into, options, progress)
+            if isinstance(plan, FetchApi) and plan.store == "rows":
+                run.rows(plan)
+            else:
+                run.files(wanted_of(session, plan))
+            run.report.received = session.received
+            return run.report
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError("this is no folder", where=str(error.filename or into)) from error
     except OSError as error:
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            raise UsageError("this is no folder", where=str(into)) from error
         raise disk_error(error, into) from error
-    with ExitStack() as stack:
-        stack.enter_context(locked(into / ".fetching", wait=False))
-        session = stack.enter_context(opened(source, plan, options, progress.say))
-        run = _Run(session, plan, into, options, progress)
-        if isinstance(plan, FetchApi) and plan.store == "rows":
-            run.rows(plan)
-        else:
-            run.files(wanted_of(session, plan))
-        run.report.received = session.received
-        return run.report
 
 
 class _Run:
