@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote_plus, urljoin, urlsplit, urlunsplit
 
 from mowa.errors import DataError
 
@@ -85,6 +85,27 @@ def joined(base: str, url: str) -> str:
         return urlunsplit(urlsplit(urljoin(base, url.strip()))._replace(fragment=""))
     except ValueError as error:
         raise DataError(f"this is no address ({error})", where=url[:300]) from error
+
+
+def with_parameter(url: str, name: str, value: str | None) -> str:
+    """The address with one query parameter set, or without it; the others stay letter by letter.
+
+    Example:
+        >>> with_parameter("https://a.example/?q=a:b&q=c&page=0", "page", "1+2")
+        'https://a.example/?q=a:b&q=c&page=1%2B2'
+    """
+    parts = urlsplit(url)
+    kept = [
+        it for it in parts.query.split("&") if it and unquote_plus(it.partition("=")[0]) != name
+    ]
+    if value is not None:
+        kept.append(f"{quote(name, safe='')}={quote(value, safe='')}")
+    return urlunsplit(parts._replace(query="&".join(kept)))
+
+
+def parameter_of(url: str, name: str) -> str | None:
+    """The value of a query parameter; None where it has none."""
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True)).get(name)
 
 
 def _is_public(ip: IP) -> bool:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
-from mowa.collect.fetching._addresses import joined
+from mowa.collect.fetching._addresses import joined, parameter_of, with_parameter
 from mowa.collect.fetching._download import Wanted
 from mowa.collect.fetching._listing import parsed
 from mowa.collect.fetching._names import clean, name_of
-from mowa.collect.fetching._session import Session
-from mowa.collect.fetching._templates import as_text, fill, fits, look_up
+from mowa.collect.fetching._session import Session, StatusError
+from mowa.collect.fetching._templates import as_text, fill, fill_name, fits, look_up
 from mowa.errors import DataError
 from mowa.rights import FetchApi, Level
 
@@ -27,9 +25,17 @@ class Answer:
     next_url: str | None
 
 
-def documents(session: Session, fetch: FetchApi) -> Iterator[Wanted]:
-    """The documents of every item that `where` takes."""
-    for values in _items(session, fetch, 0, dict(fetch.values)):
+@dataclass
+class Lists:
+    """Lists within the outermost that the server has not, or that failed: others are walked on."""
+
+    absent: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def documents(session: Session, fetch: FetchApi, lists: Lists) -> Iterator[Wanted]:
+    """The documents of every item that `where` takes; `lists` is told of lists that failed."""
+    for values in _items(session, fetch, dict(fetch.values), lists):
         for document in fetch.documents:
             if not fits(values, document.where):
                 continue
@@ -38,7 +44,7 @@ def documents(session: Session, fetch: FetchApi) -> Iterator[Wanted]:
                 continue  # the API says that there is none
             url = joined(fetch.base, address)
             name = (
-                clean(fill(document.name, values, plain=True))
+                clean(fill_name(document.name, values))
                 if document.name
                 else name_of(url, fetch.base)
             )
@@ -48,12 +54,15 @@ def documents(session: Session, fetch: FetchApi) -> Iterator[Wanted]:
 
 def first_page(fetch: FetchApi) -> str:
     """The address of the list's first page."""
-    level = fetch.levels[0]
-    url = joined(fetch.base, fill(level.url, fetch.values))
+    return first_of(fetch.levels[0], joined(fetch.base, fill(fetch.levels[0].url, fetch.values)))
+
+
+def first_of(level: Level, url: str) -> str:
+    """The address with the first value of its page parameter."""
     page = level.page
     if page is None or page.parameter is None:
         return url
-    return str(httpx.URL(url).copy_set_param(page.parameter, page.first))
+    return with_parameter(url, page.parameter, page.first)
 
 
 def pages(session: Session, level: Level, url: str) -> Iterator[Answer]:
@@ -99,22 +108,36 @@ def pages(session: Session, level: Level, url: str) -> Iterator[Answer]:
 
 
 def _items(
-    session: Session, fetch: FetchApi, depth: int, values: dict[str, Any]
+    session: Session, fetch: FetchApi, values: dict[str, Any], lists: Lists, depth: int = 0
 ) -> Iterator[dict[str, Any]]:
     """Values of the innermost items, those of the levels around them included."""
     level = fetch.levels[depth]
-    url = joined(fetch.base, fill(level.url, values))
-    if level.page is not None and level.page.parameter is not None:
-        url = str(httpx.URL(url).copy_set_param(level.page.parameter, level.page.first))
-    for answer in pages(session, level, url):
-        for item in answer.items:
-            for expanded in _expanded(level, values, item):
-                if not fits(expanded, level.where):
-                    continue
-                if depth + 1 < len(fetch.levels):
-                    yield from _items(session, fetch, depth + 1, expanded)
-                else:
-                    yield expanded
+    for item in _walk(session, fetch, values, lists, depth):
+        for expanded in _expanded(level, values, item):
+            if not fits(expanded, level.where):
+                continue
+            if depth + 1 < len(fetch.levels):
+                yield from _items(session, fetch, expanded, lists, depth + 1)
+            else:
+                yield expanded
+
+
+def _walk(
+    session: Session, fetch: FetchApi, values: dict[str, Any], lists: Lists, depth: int
+) -> Iterator[Any]:
+    """Items of one list; a list within another may be absent or fail without ending the run."""
+    level = fetch.levels[depth]
+    url = first_of(level, joined(fetch.base, fill(level.url, values)))
+    try:
+        for answer in pages(session, level, url):
+            yield from answer.items
+    except DataError as error:
+        if depth == 0:
+            raise
+        if isinstance(error, StatusError) and error.status in (404, 410):
+            lists.absent.append(url)
+        else:
+            lists.failed.append((session.public(url), str(error)))
 
 
 def _expanded(level: Level, values: dict[str, Any], item: Any) -> Iterator[dict[str, Any]]:
@@ -136,9 +159,8 @@ def _next(level: Level, url: str, at: str, answer: Any) -> str | None:
         return None
     if page.by in ("number", "offset"):
         assert page.parameter is not None
-        address = httpx.URL(url)
-        now = int(address.params.get(page.parameter, page.first))
-        return str(address.copy_set_param(page.parameter, now + page.step))
+        now = int(parameter_of(url, page.parameter) or page.first)
+        return with_parameter(url, page.parameter, str(now + page.step))
     found = look_up(answer, page.next or "")
     if isinstance(found, list):  # links with their relation: [{"rel": "next", "href": "…"}]
         found = next(
@@ -155,4 +177,4 @@ def _next(level: Level, url: str, at: str, answer: Any) -> str | None:
     if page.by == "link":
         return joined(at, text)
     assert page.parameter is not None
-    return str(httpx.URL(url).copy_set_param(page.parameter, text))
+    return with_parameter(url, page.parameter, text)

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mowa.collect.fetching._addresses import joined
-from mowa.collect.fetching._api import documents, first_page
+from mowa.collect.fetching._api import Lists, documents, first_page
 from mowa.collect.fetching._download import Wanted
 from mowa.collect.fetching._limits import Limits
 from mowa.collect.fetching._listing import listed
 from mowa.collect.fetching._names import clean, name_of
 from mowa.collect.fetching._session import Session
-from mowa.collect.fetching._templates import fill
+from mowa.collect.fetching._templates import fill, fill_name
 from mowa.errors import UsageError
 from mowa.rights import Fetch, FetchApi, FetchFiles, FetchIndex, Source
 
@@ -59,7 +59,7 @@ def planned(
     with opened(source, plan, options, lambda _: None) as session:
         if isinstance(plan, FetchApi) and plan.store == "rows":
             return [Wanted(first_page(plan), page_name(0))], False
-        found = list(itertools.islice(wanted_of(session, plan), limit + 1))
+        found = list(itertools.islice(wanted_of(session, plan, Lists()), limit + 1))
     return found[:limit], len(found) <= limit
 
 
@@ -138,13 +138,13 @@ def opened(
         session.close()
 
 
-def wanted_of(session: Session, plan: Fetch) -> Iterator[Wanted]:
-    """The files that the plan names, in its order."""
+def wanted_of(session: Session, plan: Fetch, lists: Lists) -> Iterator[Wanted]:
+    """The files that the plan names, in its order; `lists` is told of lists that failed."""
     if isinstance(plan, FetchIndex):
         return listed(session, plan)
     if isinstance(plan, FetchFiles):
         return _given(plan)
-    return documents(session, plan)
+    return documents(session, plan, lists)
 
 
 def _given(plan: FetchFiles) -> Iterator[Wanted]:
@@ -152,11 +152,7 @@ def _given(plan: FetchFiles) -> Iterator[Wanted]:
         url = joined(plan.base, fill(entry.url, plan.values))
         sums = {"sha256": entry.sha256, "sha1": entry.sha1, "md5": entry.md5}
         algorithm = next((name for name, value in sums.items() if value), None)
-        name = (
-            clean(fill(entry.name, plan.values, plain=True))
-            if entry.name
-            else name_of(url, plan.base)
-        )
+        name = clean(fill_name(entry.name, plan.values)) if entry.name else name_of(url, plan.base)
         yield Wanted(url, name, entry.bytes, algorithm, sums[algorithm] if algorithm else None)
 
 

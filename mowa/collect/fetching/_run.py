@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mowa.collect.fetching._api import first_page, pages
+from mowa.collect.fetching._api import Lists, first_page, pages
 from mowa.collect.fetching._download import BudgetSpentError, Got, Wanted, download
 from mowa.collect.fetching._ledger import FetchLedger
 from mowa.collect.fetching._names import Names, clean
@@ -76,7 +76,10 @@ def fetch(
             if isinstance(plan, FetchApi) and plan.store == "rows":
                 run.rows(plan)
             else:
-                run.files(wanted_of(session, plan))
+                lists = Lists()
+                run.files(wanted_of(session, plan, lists))
+                run.report.absent += lists.absent
+                run.report.failures += lists.failed
             run.report.received = session.received
             return run.report
     except (FileExistsError, NotADirectoryError) as error:

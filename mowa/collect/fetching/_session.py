@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mowa import __version__
-from mowa.collect.fetching._addresses import Border, joined, origin_of
+from mowa.collect.fetching._addresses import Border, joined, origin_of, with_parameter
 from mowa.collect.fetching._limits import Limits
 from mowa.collect.fetching._robots import AGENT, Robots, parse_robots
 from mowa.errors import DataError
@@ -170,7 +170,7 @@ class Session:
     def public(self, url: str) -> str:
         """The address without the key's parameter; it is added anew where it is asked."""
         if self._key and self._key[0] and f"{self._key[0]}=" in url:
-            url = str(httpx.URL(url).copy_remove_param(self._key[0]))
+            url = with_parameter(url, self._key[0], None)
         return self.hide(url)
 
     def _body(self, response: httpx.Response, most: int) -> bytes:
@@ -261,14 +261,13 @@ class Session:
         time.sleep(max(due - time.monotonic(), 0.0))
         self._last[origin] = time.monotonic()
 
-    def _with_key(self, url: str, headers: dict[str, str]) -> tuple[httpx.URL, dict[str, str]]:
-        address = httpx.URL(url)
+    def _with_key(self, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
         if self._key is None or origin_of(url) != self._base_origin:
-            return address, headers
+            return url, headers
         parameter, header, value = self._key
         if parameter:
-            return address.copy_merge_params({parameter: value}), headers
-        return address, {**headers, str(header): value}
+            return with_parameter(url, parameter, value), headers
+        return url, {**headers, str(header): value}
 
     def _given_up(self, url: str, reason: str, tries: int) -> DataError:
         return DataError(
@@ -281,13 +280,17 @@ class Session:
 class StatusError(DataError):
     """A status that no retry mends."""
 
+    status = 0
+
 
 def refused(status: int, where: str) -> StatusError:
     """The message for a status that no retry mends."""
     reasons = {401: "asks for a key", 403: "forbids this", 404: "has no such file", 410: "has it no"
                " more"}  # fmt: skip
     said = reasons.get(status)
-    return StatusError(f"the server {said or 'answers'} (status {status})", where=where)
+    error = StatusError(f"the server {said or 'answers'} (status {status})", where=where)
+    error.status = status
+    return error
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +13,12 @@ from mowa.errors import UsageError
 _NAME = re.compile(r"\{([\w.@:-]+)\}")
 
 
-def fill(template: str, values: Mapping[str, Any], *, plain: bool = False) -> str:
+def fill(
+    template: str, values: Mapping[str, Any], quoted: Callable[[str], str] | None = None
+) -> str:
     """Put values in; in an address they are quoted, unless the template is one {name} alone.
+
+    `quoted` says how a value is written where the template is not that of an address.
 
     Example:
         >>> fill("acts/{year}/{name}", {"year": 1997, "name": "a/b ż"})
@@ -36,9 +40,16 @@ def fill(template: str, values: Mapping[str, Any], *, plain: bool = False) -> st
                 fix=f"names with values are: {', '.join(sorted(values)) or '(none)'}",
             )
         text = as_text(found)
-        return text if whole or plain else quote(text, safe="")
+        if quoted is not None:
+            return quoted(text)
+        return text if whole else quote(text, safe="")
 
     return _NAME.sub(value, template)
+
+
+def fill_name(template: str, values: Mapping[str, Any]) -> str:
+    """A path from a template; a value is one part of it, whatever it holds."""
+    return fill(template, values, lambda text: text.replace("/", "_"))
 
 
 def look_up(value: Any, path: str) -> Any:
@@ -58,9 +69,12 @@ def look_up(value: Any, path: str) -> Any:
 
 
 def fits(values: Mapping[str, Any], where: Mapping[str, Sequence[str]]) -> bool:
-    """Does the value at each path match one of its globs? What is absent reads as nothing."""
+    """Does the value at each path match one of its globs? What is absent reads as nothing.
+
+    A glob may hold {names} too.
+    """
     return all(
-        any(fnmatchcase(as_text(look_up(values, path)), glob) for glob in globs)
+        any(fnmatchcase(as_text(look_up(values, path)), fill(glob, values, str)) for glob in globs)
         for path, globs in where.items()
     )
 

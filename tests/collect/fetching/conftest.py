@@ -71,7 +71,10 @@ def source(web):
 def get(source, tmp_path, quiet):
     """Fetches into tmp_path/"data": files by default, or what `plan` says."""
 
-    def run(*files, limit=None, max_bytes=None, limits=QUICK, values=None, **plan):
+    def run(*files, limit=None, max_bytes=None, limits=QUICK, values=None, own_values=None, **plan):
+        """`values` are what a person sets, `own_values` those of the source."""
+        if own_values:
+            plan["values"] = own_values
         if files:
             entries = [{"url": file} if isinstance(file, str) else file for file in files]
             plan = {"kind": "files", "files": entries, **plan}
