@@ -191,8 +191,10 @@ class Session:
         return bytes(body)
 
     @contextmanager
-    def _send(self, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        address, headers = self._with_key(url, headers)
+    def _send(
+        self, url: str, headers: dict[str, str], *, keyed: bool = True
+    ) -> Iterator[httpx.Response]:
+        address, headers = self._with_key(url, headers) if keyed else (url, headers)
         try:
             with self._client.stream("GET", address, headers=headers) as response:
                 self._check_peer(response, url)
@@ -232,7 +234,7 @@ class Session:
             for _ in range(self.limits.redirects + 1):
                 self.border.check(url)
                 self._pace(url)
-                with self._send(url, {}) as response:
+                with self._send(url, {}, keyed=False) as response:
                     status = response.status_code
                     if status in _REDIRECTS and "location" in response.headers:
                         url = joined(url, response.headers["location"])

@@ -121,7 +121,7 @@ def test_a_cursor_is_followed_with_the_key_of_the_environment(web, get, into, le
         levels=[{"url": url, "items": "items", "page": page}],
     )
     assert [row["id"] for row in rows(into)] == list(cursors)
-    assert all("qf=LANGUAGE" in path for path in web.paths())
+    assert all("?qf=TYPE:TEXT&qf=LANGUAGE:pl&" in path for path in web.paths())
     assert "sekret" not in (into / "fetched.jsonl").read_text()
 
 

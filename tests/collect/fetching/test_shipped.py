@@ -142,15 +142,14 @@ def europeana(web):
 
 
 def opus(web):
-    gz = gzip.compress(b"Dzie\xc5\x84 dobry.\n")
     there = f"{web.url}OPUS-OpenSubtitles/v2024/"
     corpora = [
         {"corpus": "OpenSubtitles", "version": "v2024", "url": f"{there}{path}", "size": 1}
-        for path in ("mono/pl.txt.gz", "moses/en-pl.txt.zip", "freq/pl.freq.gz")
+        for path in ("raw/pl.zip", "mono/pl.txt.gz", "moses/en-pl.txt.zip", "freq/pl.freq.gz")
     ]
     web.answers["/opusapi/"] = reply({"corpora": corpora})
-    web.answers["/OPUS-OpenSubtitles/v2024/mono/pl.txt.gz"] = gz
-    return {"v2024/pl.txt.gz": gz}
+    web.answers["/OPUS-OpenSubtitles/v2024/raw/pl.zip"] = b"PK"
+    return {"v2024/pl.zip": b"PK"}
 
 
 def common_crawl(web):
