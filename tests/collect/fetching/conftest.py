@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from mowa.collect.fetching import FetchOptions, Limits, fetch
+from mowa.collect.fetching import FetchOptions, fetch
 from mowa.rights import Source
 
 sys.path.insert(0, str(Path(__file__).parent))
-from web import web_server
-
-QUICK = Limits(connect=2, read=2, stall_seconds=0.3, stall_bytes=500, retries=2, backoff=0.01)
+from fetch_web import QUICK, web_server
 
 
 class Quiet:

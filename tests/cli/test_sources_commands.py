@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "collect" / "fetching"))
-from web import web_server
+from fetch_web import web_server
 
 SOURCE = """
 title = "Próba"
@@ -136,5 +136,7 @@ def test_sources_and_dry_runs_need_no_heavy_package(project):
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "assert not {'torch', 'httpx', 'polars', 'pyarrow'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from web import breaks_off, etag, in_turn, send, serve
+from fetch_web import breaks_off, etag, in_turn, send, serve
 
 from mowa.errors import DataError, MowaError
 

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
-from web import in_turn, send, web_server
+from fetch_web import in_turn, send, web_server
 
 from mowa.collect.fetching import Limits
 from mowa.collect.fetching._addresses import Border, joined, origin_of

@@ -5,6 +5,11 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from mowa.collect.fetching import Limits
+
+QUICK = Limits(connect=2, read=2, stall_seconds=0.3, stall_bytes=500, retries=2, backoff=0.01)
+"""Bounds that a test can wait for."""
+
 
 class Web:
     """Paths and what they answer: bytes, or a function of the request's handler."""

@@ -4,7 +4,7 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from web import send
+from fetch_web import send
 
 from mowa.errors import DataError, UsageError
 

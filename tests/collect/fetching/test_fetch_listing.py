@@ -5,7 +5,7 @@ import hashlib
 import json
 
 import pytest
-from web import in_turn, send
+from fetch_web import QUICK, in_turn, send
 
 from mowa.errors import DataError, UsageError
 
@@ -186,8 +186,6 @@ def test_no_finished_dump_is_said(web, get):
     ],
 )
 def test_a_broken_listing_is_said(web, get, body, form, said):
-    from conftest import QUICK
-
     small = type(QUICK)(listing_bytes=1_000_000, backoff=0.01)
     web.answers["/list"] = body
     with pytest.raises(DataError, match=said):

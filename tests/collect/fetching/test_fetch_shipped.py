@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from web import send
+from fetch_web import send
 
 from mowa.collect.fetching import FetchOptions, fetch
 from mowa.rights import FetchApi, available_sources, load_source, shipped_register
@@ -242,7 +242,7 @@ def test_every_source_is_described_and_every_one_described_exists():
     described = set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, flags=re.MULTILINE))
     sections = set(re.findall(r"^### .*`([a-z0-9-]+)`", text, flags=re.MULTILINE))
     assert described == set(available_sources(REGISTER))
-    wikis = {name for name in described if name.startswith("wiki")}
+    wikis = {name for name in described if name.startswith("wik")}
     assert described - wikis == sections - wikis
 
 
