@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import parse_qsl, quote, unquote_plus, urljoin, urlsplit, urlunsplit
 
@@ -10,6 +11,9 @@ from mowa.errors import DataError
 
 _SCHEMES = ("http", "https")
 _PORTS = {"http": 80, "https": 443}
+
+# What a terminal would obey, or a log would be broken by.
+_UNSAFE = re.compile("[\x00-\x20\x7f-\xa0\u2028\u2029\u202a-\u202e\ud800-\udfff]")
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -76,13 +80,14 @@ def origin_of(url: str) -> str:
 
 
 def joined(base: str, url: str) -> str:
-    """`url` as seen from `base`, without fragment.
+    """`url` as seen from `base`, without fragment; control characters and spaces are quoted.
 
     Raises:
         DataError: Where that is no address.
     """
     try:
-        return urlunsplit(urlsplit(urljoin(base, url.strip()))._replace(fragment=""))
+        whole = urlunsplit(urlsplit(urljoin(base, url.strip()))._replace(fragment=""))
+        return _UNSAFE.sub(lambda sign: quote(sign[0], errors="replace"), whole)
     except ValueError as error:
         raise DataError(f"this is no address ({error})", where=url[:300]) from error
 

@@ -21,6 +21,8 @@ from mowa.collect.fetching._templates import fill, fill_name
 from mowa.errors import UsageError
 from mowa.rights import Fetch, FetchApi, FetchFiles, FetchIndex, Source
 
+_FEW, _MANY = 20, 1000  # files that a plan shows
+
 _CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|https?://\S+")
 
 
@@ -48,13 +50,16 @@ class FetchOptions:
 
 
 def planned(
-    source: Source, options: FetchOptions, *, most: int = 1000
+    source: Source, options: FetchOptions, *, most: int | None = None
 ) -> tuple[list[Wanted], bool]:
     """What a run would fetch, `most` files at most, and whether that is all; fetches no file.
 
-    Listings are read. Of rows only the first page's address is known before.
+    Listings are read; of an API, whose lists cost many requests, what leads to the first few
+    files, and of rows nothing: only the first page's address is known before.
     """
     plan = configured(source, options)
+    if most is None:
+        most = _FEW if isinstance(plan, FetchApi) else _MANY
     limit = min(options.limit or plan.limit or most, most)
     with opened(source, plan, options, lambda _: None) as session:
         if isinstance(plan, FetchApi) and plan.store == "rows":

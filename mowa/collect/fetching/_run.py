@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from mowa.rights import Fetch, FetchApi, Source
 from mowa.workspace import disk_error, locked, write_text
 
 _SHOWN = 20_000_000  # bytes from which a file gets a bar of its own
-_SAID = 500  # files after which a line tells how far the run is
+_SECONDS_BETWEEN_LINES = 15.0
 
 
 @dataclass
@@ -105,6 +106,7 @@ class _Run:
         self._budget = options.max_bytes or plan.max_bytes
         self._ledger = FetchLedger(into)
         self._names = Names()
+        self._told = time.monotonic()
         for line in self._ledger.all():
             if line["path"] == clean(str(line["path"])):  # a ledger may have been edited
                 self._names.keep(line["url"], line["path"])
@@ -116,8 +118,7 @@ class _Run:
             if self._limit is not None and count >= self._limit:
                 self.report.stopped = f"the limit of {self._limit:,} files is reached"
                 return
-            if count and count % _SAID == 0:
-                self._progress.say(f"{count:,} files; {self._session.received:,} bytes received")
+            self._tell(f"{count:,} files")
             name = self._names.take(one.url, one.name)
             named.add(name)
             try:
@@ -242,8 +243,7 @@ class _Run:
         else:
             write_text(target, data.decode())
             self.report.fetched += 1
-        if number and number % _SAID == 0:
-            self._progress.say(f"{number:,} pages; {self._session.received:,} bytes received")
+        self._tell(f"{number + 1:,} pages")
         self._ledger.add(
             {
                 "page": number,
@@ -257,6 +257,13 @@ class _Run:
                 "fetched_at": _now(),
             }
         )
+
+    def _tell(self, how_far: str) -> None:
+        """A line from time to time: the end of a list is seldom known before."""
+        now = time.monotonic()
+        if now - self._told >= _SECONDS_BETWEEN_LINES:
+            self._told = now
+            self._progress.say(f"{how_far}; {self._session.received:,} bytes received")
 
     def _where_rows_stand(self, start: str) -> tuple[int, str, bool]:
         """Number and address of the next page, and whether the list was walked to its end."""

@@ -195,15 +195,48 @@ def test_a_wrong_checksum_is_kept_aside_and_said(web, get, into):
     assert not list(into.glob("*.part*"))
 
 
-def test_a_resumed_file_with_a_wrong_checksum_is_fetched_once_more(web, get, into):
-    """Without validators a checksum allows to resume, and then judges what was joined."""
+def ranges_only(handler):
+    """A server of ranges that names no version."""
+    start = int(handler.headers.get("Range", "bytes=0-")[6:-1])
+    if start:
+        span = f"bytes {start}-{len(LONG) - 1}/{len(LONG)}"
+        send(handler, LONG[start:], status=206, headers={"Content-Range": span})
+    else:
+        send(handler, LONG)
+
+
+@pytest.mark.parametrize("begun", [LONG[:1000], b"x" * 1000])
+def test_a_checksum_allows_to_resume_and_judges_what_was_joined(web, get, into, ledger, begun):
     sha256 = hashlib.sha256(LONG).hexdigest()
-    (into).mkdir()
-    (into / "a.part").write_bytes(b"x" * 1000)
+    into.mkdir()
+    (into / "a.part").write_bytes(begun)
     (into / "a.part.json").write_text(json.dumps({"url": f"{web.url}a"}))
-    web.answers["/a"] = lambda handler: serve(handler, LONG)
+    web.answers["/a"] = ranges_only
     assert get({"url": "a", "sha256": sha256}).failures == []
     assert (into / "a").read_bytes() == LONG
+    again = [] if begun == LONG[:1000] else [None]
+    assert [headers.get("Range") for headers in web.asked("/a")] == ["bytes=1000-", *again]
+    assert bool(ledger()[0]["notes"]) == bool(again)
+
+
+def test_a_part_of_another_address_or_a_damaged_note_is_not_gone_on_from(web, get, into):
+    into.mkdir()
+    for name, side in (("a", {"url": "http://elsewhere.example/"}), ("b", "{")):
+        web.answers[f"/{name}"] = DATA
+        (into / f"{name}.part").write_bytes(b"x" * 10)
+        (into / f"{name}.part.json").write_text(side if name == "b" else json.dumps(side))
+    assert get("a", "b").failures == []
+    assert (into / "a").read_bytes() == (into / "b").read_bytes() == DATA
+
+
+def test_a_part_longer_than_the_file_is_started_anew(web, get, into):
+    into.mkdir()
+    (into / "a.part").write_bytes(b"x" * (len(DATA) + 5))
+    side = {"url": f"{web.url}a", "etag": etag(DATA), "total": len(DATA)}
+    (into / "a.part.json").write_text(json.dumps(side))
+    web.answers["/a"] = DATA
+    assert get("a").failures == []
+    assert (into / "a").read_bytes() == DATA
 
 
 def test_a_body_longer_than_given_is_stopped(web, get, into):

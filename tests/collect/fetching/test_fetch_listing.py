@@ -217,3 +217,29 @@ def test_values_of_a_source_can_be_set_and_no_others(web, get):
         get(**plan, own_values={"crawl": "A"}, values={"crawll": "B"})
     with pytest.raises(UsageError, match=r"there is no value for \{crawl\}"):
         get(**plan)
+
+
+def test_names_for_a_terminal_hold_nothing_that_it_obeys(web, get):
+    web.answers["/list"] = '<a href="/a\x1b[2J\u202e.txt">x</a>'.encode()
+    report = get(kind="index", index="list")
+    assert "\x1b" not in str(report.failures)
+    assert "\\x1b" not in str(report.failures)
+    assert "%1B" in report.failures[0][1]
+
+
+def test_a_plan_says_what_would_be_fetched_without_fetching(web, source):
+    from mowa.collect.fetching import FetchOptions, planned
+
+    dumps(web)
+    files, whole = planned(source(**DUMPS), FetchOptions("tester@example.org"))
+    assert [(file.bytes, file.algorithm) for file in files] == [(len(DATA), "sha1")]
+    assert whole
+    links = "".join(f'<a href="{at}.txt">x</a>' for at in range(5))
+    web.answers["/list"] = links.encode()
+    plan = source(kind="index", index="list")
+    files, whole = planned(plan, FetchOptions("tester@example.org", limit=3))
+    assert [file.name for file in files] == ["0.txt", "1.txt", "2.txt"]
+    assert not whole
+    rows = source(kind="api", store="rows", levels=[{"url": "l", "items": "i"}])
+    files, whole = planned(rows, FetchOptions("tester@example.org"))
+    assert (files[0].url, whole) == (f"{web.url}l", False)
