@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import httpx
 
+from mowa.collect.fetching._bodies import BrokenBodyError, decoded, encoding_of
 from mowa.collect.fetching._names import BAD, PART
 from mowa.collect.fetching._session import Again, Session, refused
 from mowa.errors import DataError, MowaError
@@ -219,7 +220,7 @@ class _Run:
         span, _, total = rest.partition("/")
         if unit != "bytes" or span.partition("-")[0] != str(offset) or not offset:
             return False
-        if _encoding(response):
+        if encoding_of(response):
             return False
         known = self.seen.get("total")
         if total.isdigit() and known is not None and int(total) != known:
@@ -228,7 +229,7 @@ class _Run:
         return all(now[key] in (None, self.seen.get(key)) for key in now)
 
     def _receive(self, response: httpx.Response, offset: int) -> None:
-        encoded = _encoding(response)
+        encoded = encoding_of(response)
         # A server may label an archive as the encoding of what is in it; then it stays as it is.
         archive = encoded and self.target.name.lower().endswith(_GZIP)
         length = response.headers.get("content-length", "")
@@ -242,7 +243,7 @@ class _Run:
         self.hashes.prefix(self.part, offset)
         advance = self.started(total if total is not None else self.wanted.bytes, offset)
         before = self.session.received
-        chunks = response.iter_bytes() if encoded and not archive else response.iter_raw()
+        chunks = decoded(response) if encoded and not archive else response.iter_raw()
         try:
             with self.part.open("r+b") as file:
                 file.seek(offset)
@@ -253,8 +254,10 @@ class _Run:
                     self.hashes.update(chunk)
                     self.session.received += len(chunk)
                     advance(len(chunk))
-        except (httpx.HTTPError, Again) as error:
-            what = error.reason if isinstance(error, Again) else f"the transfer broke off ({error})"
+        except (httpx.HTTPError, BrokenBodyError, Again) as error:
+            what = str(error)
+            if isinstance(error, httpx.HTTPError):
+                what = f"the transfer broke off ({what})"
             raise Again(what, gained=self.session.received - before) from error
 
     def _start_over(self) -> None:
@@ -374,11 +377,6 @@ def _if_range(seen: dict[str, Any]) -> str | None:
     """A validator strong enough to join two ranges (RFC 9110, 13.1.5: no weak entity tags)."""
     etag = seen.get("etag")
     return etag if etag and not etag.startswith("W/") else seen.get("last_modified")
-
-
-def _encoding(response: httpx.Response) -> str:
-    encoding = response.headers.get("content-encoding", "").strip().lower()
-    return "" if encoding == "identity" else encoding
 
 
 def _read_side(path: Path, url: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import httpx
 
 from mowa import __version__
 from mowa.collect.fetching._addresses import Border, joined, origin_of, with_parameter
+from mowa.collect.fetching._bodies import BrokenBodyError, decoded
 from mowa.collect.fetching._limits import Limits
 from mowa.collect.fetching._robots import AGENT, Robots, parse_robots
 from mowa.errors import DataError
@@ -79,7 +80,10 @@ class Session:
         self._direct = not urllib.request.getproxies()
         timeout = httpx.Timeout(limits.read, connect=limits.connect)
         self._client = httpx.Client(
-            headers={"User-Agent": f"{AGENT}/{__version__} (corpus fetcher; {contact})"},
+            headers={
+                "User-Agent": f"{AGENT}/{__version__} (corpus fetcher; {contact})",
+                "Accept-Encoding": "gzip",
+            },
             timeout=timeout,
             limits=httpx.Limits(max_connections=1),
         )
@@ -158,7 +162,13 @@ class Session:
             with self.once(url) as response:
                 if response.status_code != 200:
                     raise refused(response.status_code, self.hide(url))
-                return self._body(response, self.limits.listing_bytes), str(response.url)
+                most = self.limits.listing_bytes
+                body = self._body(response, most)
+                if len(body) > most:
+                    raise DataError(
+                        f"the listing has more than {most:,} bytes", where=self.hide(url)
+                    )
+                return body, str(response.url)
 
         body, at = self.persist(url, work)
         return body, self.public(at)
@@ -174,15 +184,14 @@ class Session:
         return self.hide(url)
 
     def _body(self, response: httpx.Response, most: int) -> bytes:
+        """The decoded body; ends soon after `most` bytes, so that more than that can be told."""
         body = bytearray()
         start = time.monotonic()
-        for chunk in response.iter_bytes():
-            body += chunk
-            self.received += len(chunk)
+        for piece in decoded(response):
+            body += piece
+            self.received += len(piece)
             if len(body) > most:
-                raise DataError(
-                    f"the listing has more than {most:,} bytes", where=self.hide(str(response.url))
-                )
+                break
             elapsed = time.monotonic() - start
             if elapsed > self.limits.stall_seconds and (
                 len(body) < self.limits.stall_bytes * elapsed / self.limits.stall_seconds
@@ -201,6 +210,8 @@ class Session:
                 yield response
         except httpx.InvalidURL as error:
             raise DataError(f"this is no address ({error})", where=self.hide(url)) from error
+        except BrokenBodyError as error:
+            raise Again(str(error)) from error
         except httpx.HTTPError as error:
             what = str(error) or type(error).__name__
             raise Again(self.hide(f"the connection failed ({what})")) from error
@@ -242,12 +253,9 @@ class Session:
                     if status in _PASSING:
                         wait = _retry_after(response.headers.get("retry-after"))
                         raise Again(f"its robots.txt cannot be read (status {status})", wait=wait)
-                    body = bytearray()
-                    for chunk in response.iter_bytes() if status == 200 else ():
-                        body += chunk
-                        if len(body) >= self.limits.robots_bytes:
-                            break
-                    return parse_robots(status, bytes(body[: self.limits.robots_bytes]))
+                    most = self.limits.robots_bytes
+                    body = self._body(response, most)[:most] if status == 200 else b""
+                    return parse_robots(status, body)
             return Robots()
 
         try:

@@ -325,6 +325,51 @@ def test_a_bomb_in_a_content_encoding_is_stopped(web, get):
     assert "does not stop at" in failure(get("a", max_file_bytes=1_000_000))
 
 
+def nothing_forever(handler):
+    """gzip whose blocks hold nothing: bytes come fast, and nothing comes of them."""
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    handler.close_connection = True
+    head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+    try:
+        handler.wfile.write(head)
+        while True:
+            handler.wfile.write(b"\x00\x00\x00\xff\xff" * 2000)
+    except OSError:
+        pass
+
+
+def test_an_encoding_of_nothing_without_end_is_stopped(web, get):
+    web.answers["/a"] = web.answers["/list"] = nothing_forever
+    assert "sends next to nothing" in failure(get("a"))
+    with pytest.raises(DataError, match="sends next to nothing"):
+        get(kind="index", index="list")
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "said"),
+    [
+        (gzip.compress(DATA)[:-20], "gzip", "cut short"),
+        (b"no gzip at all", "gzip", "is broken"),
+        (b"x", "br", "was not asked for"),
+    ],
+)
+def test_a_broken_encoding_is_said(web, get, body, encoding, said):
+    headers = {"Content-Encoding": encoding}
+    web.answers["/a"] = lambda handler: send(handler, body, headers=headers)
+    assert said in failure(get("a"))
+
+
+def test_an_encoding_of_several_parts_is_undone_whole(web, get, into):
+    body = gzip.compress(DATA) + gzip.compress(LONG)
+    headers = {"Content-Encoding": "x-gzip"}
+    web.answers["/a"] = lambda handler: send(handler, body, headers=headers)
+    assert get("a").failures == []
+    assert (into / "a").read_bytes() == DATA + LONG
+
+
 def test_the_bytes_of_a_run_are_bounded_and_the_next_run_goes_on(web, get, into):
     for name in "abc":
         web.answers[f"/{name}"] = DATA
