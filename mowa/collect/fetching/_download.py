@@ -18,7 +18,7 @@ from mowa.collect.fetching._bodies import BrokenBodyError, decoded, encoding_of
 from mowa.collect.fetching._names import BAD, PART
 from mowa.collect.fetching._session import Again, Session, refused
 from mowa.errors import DataError, MowaError
-from mowa.workspace import disk_error, write_text
+from mowa.workspace import disk_error
 
 _CHUNK = 1 << 20
 _ABSENT = (404, 410)
@@ -262,7 +262,8 @@ class _Run:
 
     def _start_over(self) -> None:
         self.part.unlink(missing_ok=True)
-        write_text(self.side, json.dumps(self.seen))
+        # Not flushed: one that a crash tears is no JSON, and the file is started anew.
+        self.side.write_text(json.dumps(self.seen), "utf-8")
         self.part.touch()
 
     def _check_total(self, total: int | None, offset: int) -> None:

@@ -77,7 +77,7 @@ class Session:
         self._robots: dict[str, Robots] = {}
         self._last: dict[str, float] = {}
         # Through a proxy the peer is the proxy, and says nothing of the host.
-        self._direct = not urllib.request.getproxies()
+        self._direct = not {"http", "https", "all"} & set(urllib.request.getproxies())
         timeout = httpx.Timeout(limits.read, connect=limits.connect)
         self._client = httpx.Client(
             headers={
