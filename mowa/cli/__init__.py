@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from mowa import __version__
-from mowa.cli import _artifacts, _models, _run, _sample
+from mowa.cli import _artifacts, _models, _run, _sample, _sources
 from mowa.cli._common import errors
 from mowa.cli._corpus import corpus_app
 from mowa.errors import MowaError
@@ -30,11 +30,14 @@ app = typer.Typer(
 
 _INTERRUPTED = 130  # 128 + SIGINT: typer ends so when Ctrl-C is pressed
 
-_FIRST, _LOOK, _KEEP, _SPEAK = "First steps", "Looking", "Keeping", "Using a model"
+_FIRST, _GET, _LOOK = "First steps", "Getting texts", "Looking"
+_KEEP, _SPEAK = "Keeping", "Using a model"
 
 app.command(rich_help_panel=_FIRST)(_sample.quickstart)
 app.command(rich_help_panel=_FIRST)(_run.init)
 app.command(rich_help_panel=_FIRST)(_run.run)
+app.add_typer(_sources.sources_app, name="sources", rich_help_panel=_GET)
+app.command(rich_help_panel=_GET)(_sources.fetch)
 app.command(rich_help_panel=_LOOK)(_artifacts.status)
 app.command(rich_help_panel=_LOOK)(_artifacts.show)
 app.command(rich_help_panel=_LOOK)(_artifacts.lineage)

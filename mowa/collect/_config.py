@@ -47,7 +47,10 @@ class InventoryConfig(StepConfig):
     source: str = Field(description="the source's name in the register")
     path: str = runtime(..., "folder of the files, relative to the recipe's data folder")
     include: list[str] = runtime(["**/*"], "globs of the files to take, relative to path")
-    exclude: list[str] = runtime([], "globs of the files to leave out")
+    exclude: list[str] = runtime(
+        ["fetched.jsonl", "**/*.part", "**/*.part.json", "**/*.bad"],
+        "globs of the files to leave out; by itself, what `mowa fetch` keeps for itself",
+    )
 
 
 class ReaderOptions(StepConfig):

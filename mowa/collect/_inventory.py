@@ -233,7 +233,8 @@ def _grouped(files: list[dict[str, Any]], key: Callable[[str], str]) -> dict[str
 
 def _report(source: Source, files: list[dict[str, Any]]) -> Page:
     total = sum(file["bytes"] for file in files)
-    facts = [[key, value] for key, value in source.model_dump().items() if value]
+    record = source.model_dump(exclude={"reader", "fetch"})
+    facts = [[key, value] for key, value in record.items() if value]
     figures = [
         ("files", f"{len(files):,}"),
         ("megabytes", f"{total / 1e6:,.2f}"),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mowa.errors import DataError, UsageError
+from mowa.rights._fetch import Fetch
 from mowa.rights._licence import NOASSERTION, canonical_licence
 
 LegalBasis = Literal[
@@ -60,6 +61,8 @@ class Source(BaseModel):
     collected_at: str = Field(description="day of collection, YYYY-MM-DD")
     collected_how: str = Field(min_length=1, description="how the text was obtained")
     notes: str = Field("", description="anything else that a reader should know")
+    reader: dict[str, Any] = Field({}, description="which reader reads it, for a recipe to copy")
+    fetch: Fetch | None = Field(None, description="how its files are brought from the network")
 
     @field_validator("name")
     @classmethod
@@ -113,6 +116,15 @@ class Source(BaseModel):
 def available_sources(folder: Path) -> list[str]:
     """Names of the sources that stand in `folder`, sorted."""
     return sorted(path.stem for path in folder.glob("*.toml") if not path.name.startswith("."))
+
+
+def shipped_register() -> Path | None:
+    """The register that comes with Mowa: ready sources to copy from; None where it is left out."""
+    here = Path(__file__).resolve()
+    for folder in (here.parent / "register", here.parents[2] / "sources"):
+        if (folder / "wolne-lektury.toml").is_file():
+            return folder
+    return None
 
 
 def load_source(folder: Path, name: str) -> Source:
@@ -172,6 +184,8 @@ def _explained(error: ValidationError, path: Path) -> UsageError:
 def _mistake(item: dict[str, Any]) -> tuple[str, str, str | None]:
     key = ".".join(str(part) for part in item["loc"])
     fields = Source.model_fields
+    if len(item["loc"]) > 1:  # within a table: its own keys are not those of a source
+        return key, item["msg"].removeprefix("Value error, "), None
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, fields, n=1)
         return (
@@ -181,7 +195,7 @@ def _mistake(item: dict[str, Any]) -> tuple[str, str, str | None]:
         )
     if item["type"] == "missing":
         return key, "missing", f"add the key {key}: {fields[key].description}"
-    if item["type"] == "literal_error":
+    if item["type"] == "literal_error" and isinstance(item["input"], str):
         near = difflib.get_close_matches(str(item["input"]), _choices(item), n=1)
         return (
             key,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mowa.collect import ReaderOptions, Record, Skipped, joined, read_file
+from mowa.collect import ReaderOptions, Record, Skipped, read_file
 from mowa.errors import DataError
 
 CONTAINER = """<?xml version="1.0"?>
@@ -74,7 +74,7 @@ def test_chapters_are_parts_in_the_order_of_the_spine(read):
         ["Rozdział", "pierwszy", "Żółw", "poszedł."],
         ["Rozdział", "drugi", "Żółw", "wrócił."],
     ]
-    assert "Spis" not in joined(book.parts)
+    assert not any("Spis" in part.text for part in book.parts)
     chapters = read("b.epub", epub(), split_parts=True)
     assert [chapter.locator for chapter in chapters] == ["b.epub#chapter=2", "b.epub#chapter=3"]
 

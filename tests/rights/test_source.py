@@ -207,3 +207,61 @@ def test_any_bytes_are_a_source_or_a_clear_error(tmp_path_factory, raw):
     (folder / "a.toml").write_bytes(raw)
     with pytest.raises(MowaError):
         load_source(folder, "a")
+
+
+def test_reader_and_fetch_are_kept_for_people_and_tools(register):
+    plan = '{ kind = "files", base = "https://a.example/", files = [{ url = "x.txt" }] }'
+    source = load_source(register(reader='{ format = "text" }', fetch=plan), "ustawy")
+    assert source.reader == {"format": "text"}
+    assert source.fetch.kind == "files"
+    assert source.fetch.files[0].url == "x.txt"
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ('{ kind = "ftp", base = "https://a.example/" }', "fetch"),
+        ('{ base = "https://a.example/" }', "fetch"),
+        ('{ kind = "files", base = "https://a.example", files = [{ url = "x" }] }', "ends with /"),
+        ('{ kind = "files", base = "file:///etc/", files = [{ url = "x" }] }', "begins with https"),
+        ('{ kind = "files", base = "https://me@a.example/", files = [{ url = "x" }] }', "base"),
+        ('{ kind = "files", base = "https://a.example/", files = [] }', "files"),
+        ('{ kind = "files", base = "https://a.example/", filez = [] }', "filez"),
+        (
+            '{ kind = "files", base = "https://a.example/", files = [{ url = "x", sha1 = "1" }] }',
+            "sha1",
+        ),
+        ('{ kind = "index", base = "https://a.example/", index = "", pattern = "(" }', "regular"),
+        ('{ kind = "index", base = "https://a.example/", index = "", job = "x" }', "dumpstatus"),
+        (
+            (
+                '{ kind = "api", base = "https://a.example/", store = "documents",'
+                ' levels = [{ url = "x" }] }'
+            ),
+            "store = ",
+        ),
+        (
+            (
+                '{ kind = "api", base = "https://a.example/", store = "rows",'
+                ' levels = [{ url = "x", page = { by = "number" } }] }'
+            ),
+            "parameter is for",
+        ),
+        (
+            (
+                '{ kind = "api", base = "https://a.example/", store = "rows",'
+                ' levels = [{ url = "x", page = { by = "cursor", parameter = "c" } }] }'
+            ),
+            "next is for",
+        ),
+        (
+            (
+                '{ kind = "files", base = "https://a.example/", files = [{ url = "x" }],'
+                ' key = { env = "A_KEY" } }'
+            ),
+            "a key travels",
+        ),
+    ],
+)
+def test_a_fetch_table_that_is_not_right_is_refused_with_its_key(register, plan, said):
+    assert said in refusal(register(fetch=plan))
