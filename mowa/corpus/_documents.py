@@ -256,7 +256,12 @@ def _records(work: _Work) -> Iterator[Record | Skipped]:
 
 
 def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Skipped:
-    page = extract(record.html or b"", charset=record.encoding, main_content=work.main_content)
+    page = extract(
+        record.html or b"",
+        charset=record.encoding,
+        main_content=work.main_content,
+        address=record.url is None,
+    )
     if page.problem == "binary":
         return Skipped(record.locator, "binary", "what claims to be HTML is not text")
     if page.problem is not None:

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mowa.collect import ReaderOptions, Record, Skipped, read_file
@@ -205,6 +205,7 @@ def test_what_was_written_is_what_is_read(tmp_path_factory, written, name):
 
 @given(st.lists(st.binary(max_size=40).filter(lambda raw: b"\n" not in raw), max_size=6))
 def test_every_line_that_is_not_blank_is_counted_once(tmp_path_factory, written):
+    assume(not b"\n".join(written).startswith(b"\x1f\x8b"))  # such a file is read as gzip
     path = tmp_path_factory.mktemp("jsonl") / "n.jsonl"
     path.write_bytes(b"\n".join(written))
     found = list(read_file(path, "n.jsonl", ReaderOptions(bad_input="skip", max_record_bytes=30)))

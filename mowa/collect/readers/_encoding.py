@@ -21,10 +21,9 @@ _BOMS = (
 )
 
 _HEAD = 16 << 10  # bytes in which a page says what it is; browsers look at 1,024, but pages do not
-_DECLARED = re.compile(
+_DECLARED = re.compile(  # in lower case
     rb"""<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}["']([\w.:+-]+)"""
-    rb"""|<meta[^>]{0,500}?charset\s{0,9}=\s{0,9}["']?([\w.:+-]+)""",
-    re.IGNORECASE,
+    rb"""|<meta[^>]{0,500}?charset\s{0,9}=\s{0,9}["']?([\w.:+-]+)"""
 )
 
 # Share of the characters beyond ASCII that may be broken before text that mostly is UTF-8 is taken
@@ -97,7 +96,9 @@ def _claim(raw: bytes, charset: str | None, *, markup: bool) -> str | None:
     """What is claimed, by its name in Python; None where it is nothing that browsers know."""
     if name := _known(charset):
         return name
-    found = _DECLARED.search(raw[:_HEAD]) if markup else None
+    head = raw[:_HEAD].lower() if markup else b""
+    declares = b"charset" in head or b"encoding" in head
+    found = _DECLARED.search(head) if declares else None
     if found is None:
         return None
     name = _known((found[1] or found[2]).decode("ascii", "replace"))
@@ -117,8 +118,7 @@ def _evident(raw: bytes, claim: str | None, *, markup: bool) -> str:
         return "utf-8"
     from resiliparse.parse.encoding import detect_encoding
 
-    seen = raw.translate(None, bytes(range(0x80)))[:_SEEN]
-    counts = Counter(seen)
+    counts = Counter(_beyond_ascii(raw)[:_SEEN])
     tables = ["cp1250", "iso8859-2"] if markup else ["cp1250", "iso8859-2", "cp852", "mazovia"]
     polish = {name: _score(counts, name, _POLISH) for name in tables}
     best = max(tables, key=lambda name: polish[name][0])
@@ -147,10 +147,14 @@ def _is_nearly_utf_8(raw: bytes, claim: str | None) -> bool:
     else:
         return True
     broken = text.count("\ufffd")
-    beyond = sum(map(len, re.findall(r"[^\x00-\x7f]+", text)))
+    beyond = len(text) - (len(raw) - len(_beyond_ascii(raw)))
     # Against another claim, and without any, more must speak for UTF-8 than a pair by chance.
     least = 0 if claim == "utf-8" else 1
     return broken <= _MAX_BROKEN * beyond and beyond - broken > least
+
+
+def _beyond_ascii(raw: bytes) -> bytes:
+    return raw.translate(None, bytes(range(0x80)))
 
 
 def _score(counts: Mapping[int, int], name: str, alphabet: str) -> tuple[int, int]:
