@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mowa.corpus._config import Bounds, CorpusConfig, DocumentsConfig, SignalsConfig
 
 if TYPE_CHECKING:
+    from mowa.corpus._export import Exported, export
     from mowa.corpus._read import find_document, kept_documents, shard_names
     from mowa.corpus._why import Explanation, Rule, why
 
@@ -16,8 +17,10 @@ __all__ = [
     "CorpusConfig",
     "DocumentsConfig",
     "Explanation",
+    "Exported",
     "Rule",
     "SignalsConfig",
+    "export",
     "find_document",
     "kept_documents",
     "shard_names",
@@ -26,7 +29,9 @@ __all__ = [
 
 _HEAVY = {
     "Explanation": "mowa.corpus._why",
+    "Exported": "mowa.corpus._export",
     "Rule": "mowa.corpus._why",
+    "export": "mowa.corpus._export",
     "find_document": "mowa.corpus._read",
     "kept_documents": "mowa.corpus._read",
     "shard_names": "mowa.corpus._read",

@@ -81,6 +81,7 @@ _WHAT = {
     "invalid-sql": "the row is not read",
     "invalid-utf-8": "the text is not valid UTF-8",
     "invalid-warc-record": "this is not a valid WARC record",
+    "manifest-disagrees": "the manifest does not fit its file",
     "no-text-field": "the record has no text",
     "outside-article": "the line belongs to no article",
     "record-too-large": "the record is larger than max_record_bytes",
@@ -101,6 +102,7 @@ _WHAT = {
 _FIX = {
     "decompression-bomb": "if the file is what you take it for, unpack it yourself",
     "invalid-utf-8": "convert the file (`iconv -f WINDOWS-1250 -t UTF-8`)",
+    "manifest-disagrees": "fetch both files again",
     "no-text-field": "name the right field in reader.text_field",
     "record-too-large": "raise reader.max_record_bytes",
     "truncated-arrow": "fetch the file again",
