@@ -97,15 +97,16 @@ def export(
     """Write the kept documents as a SpeakLeash dataset, JSON Lines or Parquet."""
     from mowa.corpus import export as export_corpus
 
+    found = Workspace.open(workspace).get(corpus)
     written = export_corpus(
-        Workspace.open(workspace).get(corpus).path,
+        found.path,
         out,
         name,
         form=form.value,
         split=split.value,
         release=None if release is None else release.value,
         register=sources,
-        description=description,
+        description=description or f"Kept documents of the corpus {found.id}",
         force=force,
     )
     console.print(f"{written.documents:,} documents, {written.characters:,} characters")
