@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,6 +56,66 @@ def why(
         add_row(table, rule.name, _value(rule.value), _bounds(rule), passed, rule.origin)
     show_wide(table)
     console.print(explained.excerpt, markup=False, highlight=False)
+
+
+class _Form(StrEnum):
+    SPEAKLEASH = "speakleash"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+class _Split(StrEnum):
+    TRAIN = "train"
+    HELD_OUT = "held_out"
+    ALL = "all"
+
+
+class _Release(StrEnum):
+    OPEN = "open"
+    RESEARCH = "research"
+
+
+@corpus_app.command()
+def export(
+    corpus: Annotated[str, typer.Argument(help="The corpus: recipe/step, or recipe/step@version.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write into.")],
+    *,
+    name: Annotated[str, typer.Option(help="The name of the dataset, and of its files.")],
+    form: Annotated[_Form, typer.Option("--format", help="What to write.")] = _Form.SPEAKLEASH,
+    split: Annotated[_Split, typer.Option(help="Which kept documents.")] = _Split.TRAIN,
+    release: Annotated[
+        _Release | None,
+        typer.Option(help="open leaves out what is for research only; research takes all."),
+    ] = None,
+    description: Annotated[str, typer.Option(help="What the manifest says of the dataset.")] = "",
+    sources: Annotated[
+        Path, typer.Option(help="The register of sources, for their addresses.")
+    ] = Path("sources"),
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    force: Annotated[bool, typer.Option("--force", help="Write over files of that name.")] = False,
+) -> None:
+    """Write the kept documents as a SpeakLeash dataset, JSON Lines or Parquet."""
+    from mowa.corpus import export as export_corpus
+
+    found = Workspace.open(workspace).get(corpus)
+    written = export_corpus(
+        found.path,
+        out,
+        name,
+        form=form.value,
+        split=split.value,
+        release=None if release is None else release.value,
+        register=sources,
+        description=description or f"Kept documents of the corpus {found.id}",
+        force=force,
+    )
+    console.print(f"{written.documents:,} documents, {written.characters:,} characters")
+    for licence, count in written.licences.items():
+        console.print(f"  {licence}: {count:,}", markup=False, highlight=False)
+    if written.left_out:
+        console.print(f"  left out, for research only: {written.left_out:,}")
+    for path in written.files:
+        console.print(str(path), markup=False, highlight=False)
 
 
 def _corpora(store: Workspace, reference: str | None) -> list[Artifact]:

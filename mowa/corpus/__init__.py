@@ -9,6 +9,7 @@ from mowa.corpus._config import Bounds, CorpusConfig, DocumentsConfig, HoldOut, 
 
 if TYPE_CHECKING:
     from mowa.corpus._documents import document_id
+    from mowa.corpus._export import Exported, export
     from mowa.corpus._parts import part_at, part_labels
     from mowa.corpus._read import (
         decided_documents,
@@ -24,11 +25,13 @@ __all__ = [
     "CorpusConfig",
     "DocumentsConfig",
     "Explanation",
+    "Exported",
     "HoldOut",
     "Rule",
     "SignalsConfig",
     "decided_documents",
     "document_id",
+    "export",
     "find_document",
     "kept_documents",
     "part_at",
@@ -40,9 +43,11 @@ __all__ = [
 
 _HEAVY = {
     "Explanation": "mowa.corpus._why",
+    "Exported": "mowa.corpus._export",
     "Rule": "mowa.corpus._why",
     "decided_documents": "mowa.corpus._read",
     "document_id": "mowa.corpus._documents",
+    "export": "mowa.corpus._export",
     "find_document": "mowa.corpus._read",
     "kept_documents": "mowa.corpus._read",
     "part_at": "mowa.corpus._parts",

@@ -30,6 +30,8 @@ ts:tso tt:tat tw:twi ty:tah ug:uig uk:ukr ur:urd uz:uzb ve:ven vi:vie vo:vol wa:
 yi:yid yo:yor za:zha zh:zho zu:zul
 """
 _ISO_639_3 = dict(pair.split(":") for pair in _CODES.split())
+_WITHDRAWN = ("in", "iw", "ji")
+_ISO_639_1 = {code3: code1 for code1, code3 in _ISO_639_3.items() if code1 not in _WITHDRAWN}
 
 
 def iso_639_3(code: str | None) -> str | None:
@@ -43,6 +45,16 @@ def iso_639_3(code: str | None) -> str | None:
     if len(primary) == 3 and primary.isascii() and primary.isalpha():
         return primary
     return _ISO_639_3.get(primary)
+
+
+def shortest_tag(code: str) -> str:
+    """The tag of a language by its ISO 639-3 code: ISO 639-1 where there is one (RFC 5646, 2.2.1).
+
+    Example:
+        >>> shortest_tag("pol"), shortest_tag("szl")
+        ('pl', 'szl')
+    """
+    return _ISO_639_1.get(code, code)
 
 
 @cache

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ import pyarrow as pa
 
 from mowa.collect._config import ReaderOptions
 from mowa.collect.readers._columns import ERRORS, records_of, validate, wanted_columns, words
-from mowa.collect.readers._licences import spdx_of_name
+from mowa.collect.readers._fields import lookup
+from mowa.collect.readers._licences import with_licence
 from mowa.collect.readers._records import Record, Skipped, broken
 from mowa.errors import DataError
 
@@ -49,22 +49,14 @@ def read_arrow(path: Path, relative: str, options: ReaderOptions) -> Iterator[Re
             where=str(path.with_name("state.json")),
             fix="save it again with `flatten_indices().save_to_disk(…)`",
         )
-    named = [file.get("filename") for file in state.get("_data_files") or ()]
+    listed = state.get("_data_files")
+    named = [lookup(file, "filename") for file in listed] if isinstance(listed, list) else []
     if named and path.name not in named:
         yield Skipped(relative, "not-in-dataset", "state.json does not name the file")
         return
     declared = _json_beside(path, "dataset_info.json").get("license")
     for item in _rows(path, relative, options):
-        yield _licensed(item, declared) if isinstance(item, Record) else item
-
-
-def _licensed(record: Record, declared: Any) -> Record:
-    if record.licence is not None or not isinstance(declared, str) or not declared.strip():
-        return record
-    known = spdx_of_name(declared)
-    if known is None:
-        return replace(record, licence=declared.strip(), notes=(*record.notes, "unknown-licence"))
-    return replace(record, licence=known)
+        yield with_licence(item, declared) if isinstance(item, Record) else item
 
 
 def _json_beside(path: Path, name: str) -> dict[str, Any]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
+from mowa.collect.readers._records import Record
 from mowa.rights import canonical_licence
 
 # Identifiers of the Hugging Face hub that are not SPDX's in another case. Its "cc", "gpl", "bsd",
@@ -16,6 +20,7 @@ _CREATIVE_COMMONS = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
 def spdx_of_name(name: str) -> str | None:
     """The SPDX expression that a licence's short name means; None where it means none.
 
@@ -32,3 +37,16 @@ def spdx_of_name(name: str) -> str | None:
     with suppress(ValueError):
         return canonical_licence(_HUB.get(plain, plain))
     return None
+
+
+def with_licence(record: Record, declared: Any) -> Record:
+    """`record` under the licence that its collection declares, unless it has one of its own.
+
+    A name that is no licence stays as it is, with a note: it is not for a reader to guess.
+    """
+    if record.licence is not None or not isinstance(declared, str) or not declared.strip():
+        return record
+    known = spdx_of_name(declared)
+    if known is None:
+        return replace(record, licence=declared.strip(), notes=(*record.notes, "unknown-licence"))
+    return replace(record, licence=known)

@@ -85,6 +85,7 @@ _WHAT = {
     "invalid-utf-8": "the text is not valid UTF-8",
     "invalid-warc-record": "this is not a valid WARC record",
     "invalid-xml": "this is not valid XML",
+    "manifest-disagrees": "the manifest does not fit its file",
     "no-text-field": "the record has no text",
     "outside-article": "the line belongs to no article",
     "record-too-large": "the record is larger than max_record_bytes",
@@ -110,6 +111,7 @@ _FIX = {
     "invalid-pdf": "fetch the file again",
     "invalid-utf-8": "convert the file (`iconv -f WINDOWS-1250 -t UTF-8`), or name its encoding in"
     " reader.encoding",
+    "manifest-disagrees": "fetch both files again",
     "no-text-field": "name the right field in reader.text_field",
     "record-too-large": "raise reader.max_record_bytes",
     "truncated-arrow": "fetch the file again",
