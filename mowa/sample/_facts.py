@@ -21,14 +21,16 @@ def tables() -> dict[str, Table]:
     """Every table by name.
 
     Raises:
-        ValueError: Where a row has not as many fields as there are columns, or a sub-table names
-            no row.
+        ValueError: Where a row has not as many fields as there are columns, a sub-table names no
+            row, or two files name a table alike.
     """
     found: dict[str, Table] = {}
     folder = resources.files("mowa.sample") / "facts"
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".toml"):
             for name, raw in tomllib.loads(file.read_text("utf-8")).items():
+                if name in found:
+                    raise ValueError(f"there are two tables {name!r}")
                 found[name] = _table(name, raw)
     return found
 
