@@ -21,8 +21,8 @@ def tables() -> dict[str, Table]:
     """Every table by name.
 
     Raises:
-        ValueError: Where a row has not as many fields as there are columns, a sub-table names
-            no row, or two tables have one name.
+        ValueError: Where a row has not as many fields as there are columns, a sub-table names no
+            row, or two files name a table alike.
     """
     found: dict[str, Table] = {}
     folder = resources.files("mowa.sample") / "facts"
@@ -30,7 +30,7 @@ def tables() -> dict[str, Table]:
         if file.name.endswith(".toml"):
             for name, raw in tomllib.loads(file.read_text("utf-8")).items():
                 if name in found:
-                    raise ValueError(f"two files have a table {name}, {file.name} the second")
+                    raise ValueError(f"there are two tables {name!r}")
                 found[name] = _table(name, raw)
     return found
 

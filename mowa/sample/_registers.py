@@ -56,7 +56,10 @@ def kinds() -> tuple[Kind, ...]:
     folder = resources.files("mowa.sample") / "registers"
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".toml"):
-            found |= tomllib.loads(file.read_text("utf-8"))
+            raw = tomllib.loads(file.read_text("utf-8"))
+            if twice := set(raw) & set(found):
+                raise ValueError(f"{file.name}: there are kinds {sorted(twice)} already")
+            found |= raw
     common = found.pop("common")["blocks"]
     return tuple(_kind(name, raw, common) for name, raw in found.items())
 
