@@ -106,7 +106,7 @@ def _card(rng: random.Random) -> str:
 
 
 def _address(rng: random.Random) -> str:
-    street = rng.choice(("Wymyślonej", "Bajecznej", "Nieistniejącej", "Papierowej"))
+    street = rng.choice(("Wymyślona", "Bajeczna", "Nieistniejąca", "Papierowa"))
     town = rng.choice(("Niebywałowo", "Wymysłów Mały", "Nibylas"))
     code = f"{rng.randint(10, 98)}-{rng.randint(900, 999)}"
     return f"ul. {street} {rng.randint(1, 99)}/{rng.randint(1, 40)}, {code} {town}"

@@ -14,7 +14,6 @@ from fastwarc.warc import ArchiveIterator
 from mowa.collect import ReaderOptions, Record, Skipped, read_file
 from mowa.errors import DataError, UsageError
 from mowa.sample import SampleSummary, Truth, read_truth, write_sample
-from mowa.sample._pdf import PASSWORD, pdf
 
 SIZE = 200
 FORMS = ("web", "stories", "notes")
@@ -243,8 +242,6 @@ def test_papers_are_the_files_that_their_truth_describes(sample, truth):
             1 if line.what else pytest.approx(4, abs=2)
         )
     assert {line.what for line in papers.values()} == {None, "scanned", "encrypted", "cut"}
-    assert pdf("a", "b", [["c"]], encrypted=True) != pdf("a", "b", [["c"]])
-    assert PASSWORD
 
 
 def test_a_truth_table_that_is_not_ours_is_refused(tmp_path):
