@@ -38,7 +38,7 @@ def test_the_description_gives_what_is_known_of_the_work(read):
         text="Mełł.",
         title="Młyn",
         author="Nowak, Jan",
-        date="2007-08-31",
+        date=None,
         language="pol",
         url="https://example.org/mlyn",
         licence="LicenseRef-public-domain",

@@ -131,7 +131,7 @@ class _Work:
             notes=tuple(own),
             title=title,
             author="; ".join(self._fields["creator"]) or None,
-            date=self._first("date"),
+            # dc:date is the day of the digital edition, a century or three after the work.
             language=language,
             licence=licence or (PUBLIC_DOMAIN if stated else None),
             url=url,
