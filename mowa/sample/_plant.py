@@ -8,12 +8,12 @@ from mowa.sample import _planted
 from mowa.sample._builder import Builder, Paper
 from mowa.sample._compose import Document
 from mowa.sample._personal import KINDS, LOOK_ALIKES
-from mowa.sample._reserved import plant_reservations
+from mowa.sample._reserved import cases, plant_reservations
 from mowa.sample._truth import Truth
 from mowa.sample._warc import PIXEL
 from mowa.sample._web import HOSTS, Host, Page, page_url
 
-__all__ = ["Good", "good_truth", "plant"]
+__all__ = ["Good", "good_truth", "plant", "spare_documents"]
 
 Good = dict[str, list[tuple[Document, Host]]]
 """The good documents by form; those of the web with the host that they stand on."""
@@ -46,6 +46,12 @@ def plant(builder: Builder, good: Good, scale: int) -> None:
     _plant_other_answers(builder, scale)
     _plant_policies(builder)
     _plant_damage(builder, scale)
+
+
+def spare_documents(scale: int) -> int:
+    """How many good documents that stand nowhere else `plant` uses up."""
+    policies = len(cases()) * max(1, scale // 2)
+    return policies + (2 + 6 + 4 + 4 + 1) * scale + 3 + 3  # languages, data, mojibake, damage
 
 
 def _any_host(builder: Builder) -> Host:

@@ -10,11 +10,11 @@ from mowa.sample._planted import phrases
 from mowa.sample._truth import Truth
 from mowa.sample._web import Host, Page
 
-__all__ = ["plant_reservations"]
+__all__ = ["cases", "plant_reservations"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class Case:
     """Pages of one host, or of one of its folders, and what they may be used for.
 
     Attributes:
@@ -40,7 +40,7 @@ class _Case:
 def plant_reservations(builder: Builder, count: int) -> None:
     """`count` pages for each case, and each host's robots.txt and other files."""
     hosts: dict[str, Host] = {}
-    for case in _cases():
+    for case in cases():
         host = hosts.get(case.same_host_as or case.name)
         if host is None:
             host = hosts[case.name] = _host(case)
@@ -69,7 +69,7 @@ def plant_reservations(builder: Builder, count: int) -> None:
             )  # fmt: skip
 
 
-def _host(case: _Case) -> Host:
+def _host(case: Case) -> Host:
     return Host(
         f"{case.name}.example",
         f"Serwis „{case.name}”",
@@ -79,7 +79,8 @@ def _host(case: _Case) -> Host:
     )
 
 
-def _cases() -> list[_Case]:
+def cases() -> list[Case]:
+    """Every way to reserve texts, or to seem to."""
     first, second = phrases("reservation")
     everything = "User-agent: *\nDisallow:\n"
     mining = '<meta name="tdm-reservation" content="{}">\n'
@@ -102,65 +103,65 @@ def _cases() -> list[_Case]:
     whole_site = json.dumps([{"location": "/*", "tdm-reservation": 1}])
     well_known, as_json = "/.well-known/tdmrep.json", "application/json"
     return [
-        _Case(
+        Case(
             "roboty-ai", "blog", "deny", ("robots",),
             "User-agent: GPTBot\nUser-agent: CCBot\nDisallow: /\n\n" + everything,
         ),
-        _Case("roboty-wszystkie", "office", "deny", ("robots",), "User-agent: *\nDisallow: /\n"),
-        _Case(
+        Case("roboty-wszystkie", "office", "deny", ("robots",), "User-agent: *\nDisallow: /\n"),
+        Case(
             "roboty-archiwum", "news", "deny", ("robots",),
             "# archiwum tylko dla ludzi\nUser-agent: ccbot\nDisallow: /archiwum/\n\n" + everything,
             folder="archiwum/",
         ),
-        _Case("roboty-archiwum-obok", "news", "unknown", same_host_as="roboty-archiwum"),
-        _Case(
+        Case("roboty-archiwum-obok", "news", "unknown", same_host_as="roboty-archiwum"),
+        Case(
             "sygnal-tresci", "blog", "deny", ("content-signal",),
             "User-agent: *\nContent-signal: search=yes,ai-train=no\nAllow: /\n",
         ),
-        _Case(
+        Case(
             "aipref-roboty", "wiki", "deny", ("aipref",),
             "User-agent: *\nContent-Usage: train-ai=n\nAllow: /\n",
         ),
-        _Case(
+        Case(
             "aipref-zgoda", "wiki", "allow", ("aipref",),
             "User-agent: *\nContent-Usage: train-ai=y\nAllow: /\n",
         ),
-        _Case(
+        Case(
             "aipref-naglowek", "school", "deny", ("aipref",),
             headers=(("Content-Usage", "train-ai=n"),),
         ),
-        _Case(
+        Case(
             "tdm-plik", "docs", "deny", ("tdmrep",), files={well_known: (as_json, tdm_file)},
         ),
-        _Case(
+        Case(
             "tdm-plik-wolne", "docs", "allow", ("tdmrep",),
             folder="wolne/", same_host_as="tdm-plik",
         ),
-        _Case("tdm-naglowek", "office", "deny", ("tdmrep",), headers=(("tdm-reservation", "1"),)),
-        _Case("tdm-strona", "blog", "deny", ("tdmrep",), head=mining.format(1) + policy),
-        _Case(
+        Case("tdm-naglowek", "office", "deny", ("tdmrep",), headers=(("tdm-reservation", "1"),)),
+        Case("tdm-strona", "blog", "deny", ("tdmrep",), head=mining.format(1) + policy),
+        Case(
             "tdm-wyjatek", "school", "allow", ("tdmrep",),
             files={well_known: (as_json, whole_site)}, head=mining.format(0),
         ),
-        _Case(
+        Case(
             "noai-strona", "blog", "deny", ("noai",),
             head='<meta name="robots" content="index, noai, noimageai">\n',
         ),
-        _Case("noai-naglowek", "shop", "deny", ("noai",), headers=(("X-Robots-Tag", "noai"),)),
-        _Case(
+        Case("noai-naglowek", "shop", "deny", ("noai",), headers=(("X-Robots-Tag", "noai"),)),
+        Case(
             "noimageai", "blog", "unknown", head='<meta name="robots" content="noimageai">\n',
         ),
-        _Case(
+        Case(
             "ai-txt", "wiki", "deny", ("ai.txt",),
             files={"/ai.txt": ("text/plain", "User-Agent: *\nDisallow: /\nAllow: *.jpg\n")},
         ),
-        _Case(
+        Case(
             "rsl", "news", "deny", ("rsl",),
             "License: https://rsl.example/license.xml\n" + everything,
             files={"/license.xml": ("application/rsl+xml", rsl)},
             head='<link rel="license" type="application/rsl+xml" href="https://rsl.example/license.xml">\n',
         ),
-        _Case("zastrzezenie", "news", "review", ("prose",), notice=first),
-        _Case("zastrzezenie-drugie", "office", "review", ("prose",), notice=second),
-        _Case("roboty-panel", "blog", "unknown", robots="User-agent: *\nDisallow: /admin\n"),
+        Case("zastrzezenie", "news", "review", ("prose",), notice=first),
+        Case("zastrzezenie-drugie", "office", "review", ("prose",), notice=second),
+        Case("roboty-panel", "blog", "unknown", robots="User-agent: *\nDisallow: /admin\n"),
     ]  # fmt: skip

@@ -74,6 +74,7 @@ class Sites:
         text = str(
             _template(host.make).render(
                 page=page,
+                address=page.same_as or page.url,
                 host=host,
                 heading=page.title or host.name,
                 paragraphs=page.paragraphs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def truth_lines(truth: Iterable[Truth]) -> bytes:
     """JSON lines; what does not apply is left out."""
     return "".join(
         json.dumps(
-            {name: value for name, value in asdict(line).items() if value not in (None, ())},
+            {name: value for name in _NAMES if (value := getattr(line, name)) not in (None, ())},
             ensure_ascii=False,
         )
         + "\n"
@@ -88,6 +88,7 @@ def read_truth(folder: Path) -> list[Truth]:
     return [_line(path, number, line) for number, line in enumerate(lines, 1)]
 
 
+_NAMES = tuple(field.name for field in fields(Truth))
 _LISTS = ("personal_data", "look_alikes", "protocols")
 
 

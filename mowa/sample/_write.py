@@ -14,7 +14,7 @@ from mowa.errors import UsageError
 from mowa.sample._builder import Builder, Paper
 from mowa.sample._compose import Document, compose
 from mowa.sample._pdf import pdf
-from mowa.sample._plant import Good, good_truth, plant
+from mowa.sample._plant import Good, good_truth, plant, spare_documents
 from mowa.sample._sites import Sites
 from mowa.sample._truth import Truth, truth_lines
 from mowa.sample._warc import record_id, records_of, warc
@@ -29,6 +29,7 @@ _ELSEWHERE = 0.35  # share of a host's documents that stand on one of its neighb
 _NOTES = ("notes-00.jsonl.zst", "notes-01.jsonl.zst", "notes-02.jsonl.gz", "notes-03.jsonl")
 _CRAWLS = 4
 _STORY_ENCODINGS = ("cp1250", "cp1250", "iso8859_2")  # of the first stories; then UTF-8
+_PARTS = (3, 6)  # documents in a paper, least and most
 _SHEET = 1_700  # characters of a page of a paper, about
 _LATIN_2 = str.maketrans({"„": '"', "”": '"', "’": "'", "–": "-", "—": "-", "…": "..."})
 
@@ -70,7 +71,8 @@ def write_sample(folder: Path, *, seed: int = 7, size: int = 2_000) -> SampleSum
         "papers": max(2, round(size * _PAPERS)),
     }
     counts["notes"] = size - sum(counts.values())
-    builder, good = _good(seed, counts, spare=60 + 45 * scale + 6 * counts["papers"])
+    spare = spare_documents(scale) + _PARTS[1] * counts["papers"]
+    builder, good = _good(seed, counts, spare)
     plant(builder, good, scale)
     files, truth = _files(builder)
     files["truth.jsonl"] = truth_lines(truth)
@@ -123,7 +125,7 @@ def _host(document: Document, seed: int) -> Host:
 
 def _add_paper(builder: Builder, number: int) -> None:
     """A bulletin of several documents; a page may end in the middle of a sentence."""
-    parts = [builder.fresh() for _ in range(builder.rng.randint(3, 6))]
+    parts = [builder.fresh() for _ in range(builder.rng.randint(*_PARTS))]
     title = f"{parts[0].title}. Zeszyt {number + 1}"
     paragraphs = [text for part in parts for text in (part.title, *part.paragraphs)][1:]
     pages: list[list[str]] = [[]]
