@@ -106,6 +106,7 @@ class _Run:
         self._budget = options.max_bytes or plan.max_bytes
         self._ledger = FetchLedger(into)
         self._names = Names()
+        self._marks = {line["page"]: line.get("blake2b") for line in self._ledger.pages}
         self._told = time.monotonic()
         for line in self._ledger.all():
             if line["path"] == clean(str(line["path"])):  # a ledger may have been edited
@@ -235,9 +236,8 @@ class _Run:
         data = text.encode("utf-8", "replace")
         mark = hashlib.blake2b(data, digest_size=32).hexdigest()
         target = self._into / page_name(number)
-        same = any(
-            line["page"] == number and line.get("blake2b") == mark for line in self._ledger.pages
-        )
+        same = self._marks.get(number) == mark
+        self._marks[number] = mark
         if same and target.is_file() and target.stat().st_size == len(data):
             self.report.unchanged += 1
         else:

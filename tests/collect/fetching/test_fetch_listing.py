@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 from fetch_web import QUICK, in_turn, send
@@ -120,6 +122,20 @@ def test_names_of_a_list_may_lead_to_other_folders(web, get, into):
     )
     assert (report.fetched, report.failures) == (1, [])
     assert files(into) == [f"plwiki/20261101/{name}"]
+
+
+def test_content_exports_of_wikimedia_are_fetched_as_the_page_of_sources_says(web, get, into):
+    folder = "other/mediawiki_content_current/plwiki/2026-11-01/xml/bzip2/"
+    name = "plwiki-2026-11-01-p1p9.xml.bz2"
+    sums = f"{hashlib.sha256(DATA).hexdigest()}  {name}\n"
+    web.answers[f"/{folder}SHA256SUMS"] = sums.encode()
+    web.answers[f"/{folder}{name}"] = DATA
+    text = (Path(__file__).parents[3] / "docs" / "sources.md").read_text("utf-8")
+    block = next(it for it in text.split("```") if "mediawiki_content_current" in it)
+    plan = tomllib.loads(block.removeprefix("toml"))
+    own_values = plan.pop("values")
+    assert get(kind="index", own_values=own_values, **plan).fetched == 1
+    assert files(into) == [f"{folder}{name}"]
 
 
 def status(job, state, **of_files):

@@ -4,14 +4,16 @@ import gzip
 import hashlib
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import zstandard
 from fetch_web import send
+from pydantic import TypeAdapter
 
 from mowa.collect.fetching import FetchOptions, fetch
-from mowa.rights import FetchApi, available_sources, load_source, shipped_register
+from mowa.rights import Fetch, FetchApi, available_sources, load_source, shipped_register
 
 ROOT = Path(__file__).parents[3]
 REGISTER = ROOT / "sources"
@@ -82,6 +84,7 @@ def sejm(web):
 
 def senate(web):
     page = '<a href="/prace/posiedzenia/przebieg,700,1.html">1</a><a href="/o-senacie/">o</a>'
+    page += '<a href="przebieg,700,1,glosowania.html">votes</a>'
     more = '<a href="/prace/posiedzenia/?k=11&amp;pp=100&amp;page=2">2</a>'
     last = '<a href="przebieg,701,1.html">2</a>'
     web.answers["/prace/posiedzenia/?k=11&pp=100"] = f"{page}{more}".encode()
@@ -271,3 +274,12 @@ def test_api_sources_say_what_they_store():
     for name in SERVERS:
         plan = load_source(REGISTER, name).fetch
         assert not isinstance(plan, FetchApi) or plan.store in ("rows", "documents")
+
+
+def test_the_fetch_tables_that_the_page_of_sources_shows_are_valid():
+    text = (ROOT / "docs" / "sources.md").read_text("utf-8")
+    blocks = [it.removeprefix("toml") for it in text.split("```") if it.startswith("toml\n[fetch]")]
+    assert len(blocks) == 3
+    for block in blocks:
+        table = tomllib.loads(block.replace('"…"', f'"{"0" * 64}"'))["fetch"]
+        TypeAdapter(Fetch).validate_python(table)
