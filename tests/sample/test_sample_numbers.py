@@ -8,18 +8,27 @@ import pytest
 from mowa.sample._compose import compose
 from mowa.sample._registers import kinds
 
-MANY = (
-    "lat złotych godzin minut sekund osób tygodni miesięcy sztuk tysięcy hektarów litrów drzew "
-    "stron metrów kilometrów kilogramów centymetrów groszy głosów zdań zdjęć fotografii piłek "
-    "notatek przystanków miejsc słoików stopni gramów"
-).split()
-FEW = (
-    "lata złote godziny minuty sekundy osoby tygodnie miesiące sztuki tysiące metry kilometry "
-    "strony słowa zdania przykłady etapy kolory przystanki litry łyżki stopnie wieczory"
-).split()
-GENITIVE_BEFORE = (
-    "od do około z ze bez wśród po przed sprzed wysokości rzędu dla niż czasem ciągu potrzebuję"
-).split()
+MANY = frozenset(
+    re.findall(
+        r"\w+",
+        "lat złotych godzin minut sekund osób tygodni miesięcy sztuk tysięcy hektarów litrów drzew "
+        "stron metrów kilometrów kilogramów centymetrów groszy głosów zdań zdjęć fotografii piłek "
+        "notatek przystanków miejsc słoików stopni gramów",
+    )
+)
+FEW = frozenset(
+    re.findall(
+        r"\w+",
+        "lata złote godziny minuty sekundy osoby tygodnie miesiące sztuki tysiące metry kilometry "
+        "strony słowa zdania przykłady etapy kolory przystanki litry łyżki stopnie wieczory",
+    )
+)
+GENITIVE_BEFORE = frozenset(
+    re.findall(
+        r"\w+",
+        "od do około z ze bez wśród po przed sprzed wysokości rzędu dla niż czasem ciągu potrzebuję",
+    )
+)
 NUMBER = re.compile(r"(\w+)? ?(\.)?\{#(\d+)-(\d+)\}(\d*) (\w+)")
 
 
@@ -63,7 +72,7 @@ def texts() -> list[str]:
             "w before a cluster",
             r"\b[Ww] (?:Wroc|Wrzos|Fromb|Włoc|Lwow|[wf][bcdfghjklmnprstwzżśćł])",
         ),
-        ("z before a cluster", r"\b[Zz] (?:S[tzk]|Szcz|Z[bdgmnrw]|ws[ztkp]|mn[óąi])"),
+        ("z before a cluster", r"\b[Zz] (?:S[tk]|Szcz|Z[bdgmnrw]|ws[ztkp]|mn[óąi])"),
         ("a comma missing before który", r"[a-ząćęłńóśźż] (?:który|która|które) (?:jest|ma|był)\b"),
         ("a comma missing before że", r"(?:mówi|uważa|wie|sądzi|twierdzi|dodaje) że\b"),
     ],
