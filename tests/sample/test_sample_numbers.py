@@ -13,7 +13,8 @@ MANY = frozenset(
         r"\w+",
         "lat złotych godzin minut sekund osób tygodni miesięcy sztuk tysięcy hektarów litrów drzew "
         "stron metrów kilometrów kilogramów centymetrów groszy głosów zdań zdjęć fotografii piłek "
-        "notatek przystanków miejsc słoików stopni gramów",
+        "notatek przystanków miejsc słoików stopni gramów poprawek"
+        " nowości pism książek biletów porcji przedmiotów",
     )
 )
 FEW = frozenset(
@@ -26,7 +27,8 @@ FEW = frozenset(
 GENITIVE_BEFORE = frozenset(
     re.findall(
         r"\w+",
-        "od do około z ze bez wśród po przed sprzed wysokości rzędu dla niż czasem ciągu potrzebuję",
+        "od do około z ze bez wśród po przed sprzed wysokości rzędu dla niż czasem ciągu "
+        "potrzebuję",
     )
 )
 NUMBER = re.compile(r"(\w+)? ?(\.)?\{#(\d+)-(\d+)\}(\d*) (\w+)")
