@@ -54,7 +54,8 @@ def read_pdf(path: Path, relative: str, options: ReaderOptions) -> Iterator[Reco
 def _place(path: Path, relative: str, options: ReaderOptions, stack: ExitStack) -> Path | Skipped:
     """Where the file lies uncompressed: pdfium reads here and there and must have it on disk."""
     with path.open("rb") as raw:
-        compressed = path.suffix == ".zst" or holds_gzip(path, raw.read(MAGIC_BYTES))
+        head = raw.read(MAGIC_BYTES)
+    compressed = uncompressed(path.name) != path.name or holds_gzip(path, head)
     if not compressed:
         too_large = path.stat().st_size > _FILE_BYTES
         return broken(relative, "record-too-large", _OVER, options) if too_large else path

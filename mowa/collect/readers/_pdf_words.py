@@ -29,7 +29,7 @@ _LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
 )
 # Bullets and ticks of the fonts Symbol and Wingdings, which word processors write as they lie.
-_SYMBOLS = str.maketrans(
+_LETTERS = _LIGATURES | str.maketrans(
     {0xF0B7: "•", 0xF0A7: "▪", 0xF06F: "□", 0xF0D8: "➢", 0xF0FC: "✓", 0xF02D: "–", 0xF0E0: "→"}
 )
 _CAPITAL = "[A-ZĄĆĘŁŃÓŚŹ]"
@@ -49,7 +49,7 @@ def has_swapped_letters(pages: Iterable[Iterable[Line]]) -> bool:
 
 def mended(line: Line, *, swapped: bool) -> Line:
     """The line without ligatures and with the right letters, where `swapped` says so."""
-    text = line.text.translate(_LIGATURES).translate(_SYMBOLS)
+    text = line.text.translate(_LETTERS)
     # Type that calls its hyphen a soft one: what is printed in the middle of a line is a hyphen.
     text = re.sub(r"(?<=\w)\xad(?=\w)", "-", text)
     if swapped:
