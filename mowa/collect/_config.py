@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -61,7 +61,7 @@ class ReaderOptions(StepConfig):
         "auto", description="text, markdown, rst: how bytes are decoded; auto goes by them"
     )
     # Formats of fields (jsonl, json, parquet, arrow, sql): `meta.url` is url in the object meta.
-    text_field: str | list[str] = Field(
+    text_field: str | Annotated[list[str], Field(min_length=1)] = Field(
         "text", description="field that holds the text; of several, joined by an empty line"
     )
     text_is_html: bool = Field(default=False, description="the text's field holds HTML")

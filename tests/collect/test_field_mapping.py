@@ -91,6 +91,11 @@ def test_html_in_a_field_is_a_page(read):
     assert found.text.strip() == "Sąd Okręgowy w Łodzi oddala apelację."
 
 
+def test_a_list_of_no_fields_is_refused():
+    with pytest.raises(ValueError, match="at least 1 item"):
+        ReaderOptions(text_field=[])
+
+
 def test_options_are_the_same_as_before_where_nothing_is_said():
     assert ReaderOptions().text_field == "text"
     assert not ReaderOptions().text_is_html

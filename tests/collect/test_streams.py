@@ -138,20 +138,30 @@ def scale_down(monkeypatch):
 @every_suffix
 def test_a_bomb_behind_honest_megabytes_is_stopped_too(tmp_path, monkeypatch, suffix):
     scale_down(monkeypatch)
-    noise = random.Random(3).randbytes(3 << 20)
+    noise = random.Random(3).randbytes(1 << 20)
     path = tmp_path / f"bomba{suffix}"
-    path.write_bytes(PACK[suffix](noise) + bomb(suffix, 64))
+    path.write_bytes(PACK[suffix](noise) + bomb(suffix, 16))
     data, failure = drained(path, 1 << 16)
     assert failure.reason == "decompression-bomb"
     assert data.startswith(noise)
-    assert len(data) <= (3 + 2 + 1) << 20
+    assert len(data) <= (1 + 2 + 1) << 20
+
+
+def test_where_reading_begins_makes_no_difference_to_a_bomb(tmp_path):
+    path = tmp_path / "bomba.gz"
+    first = gzip.compress(random.Random(3).randbytes(1 << 20))
+    path.write_bytes(first + bomb(".gz", 70))
+    with open_stream(path, len(first)) as stream:
+        while stream.read(1 << 16):
+            pass
+    assert (stream.failure.reason, stream.failure.offset) == ("decompression-bomb", len(first))
 
 
 @every_suffix
 def test_what_shrinks_more_than_a_hundredfold_is_no_bomb(drain, monkeypatch, suffix):
     scale_down(monkeypatch)
     chance = random.Random(3)
-    log = b"".join(chance.randbytes(6) + b"brak polaczenia z baza; " * 70 for _ in range(3_000))
+    log = b"".join(chance.randbytes(6) + b"brak polaczenia z baza; " * 70 for _ in range(1_500))
     packed = bz2.compress(log, 1) if suffix == ".bz2" else PACK[suffix](log)
     assert 120 * len(packed) < len(log) < 500 * len(packed)
     data, failure = drain(suffix, packed)

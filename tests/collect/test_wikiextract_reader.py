@@ -17,7 +17,7 @@ Mo futro.
 
 </doc>
 <doc id="13" revid="9" url="https://a.pl/13" title="Film "Rejs" &amp; inne">
-Film "Rejs" & inne
+Film "Rejs" &amp; inne
 
 Komedia.
 </doc>

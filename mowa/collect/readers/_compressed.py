@@ -67,9 +67,9 @@ class Stream(Protocol):
 class _Guard:
     """Watches what a stream gave for what it took."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: int = 0) -> None:
         self._given = 0
-        self._taken = 0
+        self._taken = taken
 
     def failure(self, given: int, taken: int, offset: int = 0) -> Failure | None:
         """A failure where the bytes `given` so far are too many for the bytes `taken`."""
@@ -92,7 +92,7 @@ class Gzip:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._guard = _Guard()
+        self._guard = _Guard(file.tell())
         self._input = b""
         self._member: zlib._Decompress | None = None
         self._position = 0

@@ -71,7 +71,7 @@ class _Articles:
         elif self._open:
             if isinstance(line, BadLine):
                 self._text.fail(line)
-            elif self._text.pieces or line.strip() not in {"", self._title}:
+            elif self._text.pieces or html.unescape(line.strip()) not in {"", self._title}:
                 self._text.add(html.unescape(line))
         elif isinstance(line, BadLine) or line.strip():
             bad = line if isinstance(line, BadLine) else BadLine("outside-article", line[:40])
