@@ -56,6 +56,14 @@ def test_a_claim_that_lies_about_polish_is_overruled(charset, codec, name, marku
     assert found.notes == (f"decoded-{name}", *(["charset-overruled"] if lies else []))
 
 
+def test_one_letter_in_a_word_is_enough_between_the_two_polish_encodings():
+    text = "Nie ma tu nic, co by je różniło, prócz tego, co mają."
+    raw = text.encode("iso-8859-2")
+    assert decode(raw, charset="windows-1250", markup=True).text == text
+    formula = "Błąd ± 5".encode("cp1250").replace(b"\xb9", b"a")
+    assert decode(formula, charset="windows-1250", markup=True).text == "Bład ± 5"
+
+
 @pytest.mark.parametrize("charset", ["iso-8859-2", "iso-8859-1"])
 def test_utf_8_is_recognised_under_any_name(charset):
     found = decode(SENTENCE.encode(), charset=charset, markup=True)

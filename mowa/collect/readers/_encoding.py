@@ -127,8 +127,10 @@ def _evident(raw: bytes, claim: str | None, *, markup: bool) -> str:
     if claim in ("cp1250", "iso8859-2", "cp1252"):
         alphabet = _WESTERN if claim == "cp1252" else _POLISH
         margin = score - _score(counts, claim, alphabet)[0]
-        lies = is_polish and margin >= max(_MARGIN, _MARGIN_SHARE * letters)
-        return best if lies else claim
+        lies = margin >= max(_MARGIN, _MARGIN_SHARE * letters)
+        # In Polish either way, one letter is enough that stands where a sign cannot.
+        lies = lies or (margin > 0 and alphabet is _POLISH and _is_in_a_word(raw, best, claim))
+        return best if is_polish and lies else claim
     if claim is not None and claim != "utf-8":
         return claim
     if is_polish and (markup or letters >= _LEAST_LETTERS):
@@ -137,6 +139,13 @@ def _evident(raw: bytes, claim: str | None, *, markup: bool) -> str:
     if found == "ascii" or (not markup and not _is_prose(raw, found)):
         return "utf-8"
     return str(found)
+
+
+def _is_in_a_word(raw: bytes, name: str, other: str) -> bool:
+    """Does a byte that is a letter of Polish in `name` alone follow a small letter?"""
+    pairs = zip(range(0x80, 0x100), _table(name), _table(other), strict=True)
+    letters = [byte for byte, sign, same in pairs if sign in _POLISH and not same.isalpha()]
+    return re.search(rb"[a-z][%s]" % re.escape(bytes(letters)), raw) is not None
 
 
 def _is_nearly_utf_8(raw: bytes, claim: str | None) -> bool:
