@@ -32,7 +32,7 @@ from datetime import date
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -98,7 +98,7 @@ def _one_file(
     *,
     head: str = "",
     foot: str = "",
-    packed: Callable[[Path], IO[bytes]] = lambda path: path.open("wb"),
+    packed: Callable[[Path], Any] = lambda path: path.open("wb"),
 ) -> Callable[[Path, int], int]:
     """A writer of a file that is `record` of each text, one behind the other."""
 
@@ -119,15 +119,15 @@ def _one_file(
     return write
 
 
-def _zstd(path: Path) -> IO[bytes]:
+def _zstd(path: Path) -> Any:
     return zstandard.open(path, "wb", cctx=zstandard.ZstdCompressor(level=3))
 
 
-def _gzip(path: Path) -> IO[bytes]:
+def _gzip(path: Path) -> gzip.GzipFile:
     return gzip.GzipFile(path, "wb", compresslevel=1, mtime=0)
 
 
-def _bzip2(path: Path) -> IO[bytes]:
+def _bzip2(path: Path) -> bz2.BZ2File:
     return bz2.open(path, "wb", compresslevel=1)
 
 
@@ -188,6 +188,8 @@ def _page(text: Text) -> str:
 
 
 def _warc(kind: str, body: Callable[[Text], bytes]) -> Callable[[Text], bytes]:
+    media = "text/plain" if kind == "conversion" else "application/http; msgtype=response"
+
     def record(text: Text) -> bytes:
         block = body(text)
         return (
@@ -195,7 +197,7 @@ def _warc(kind: str, body: Callable[[Text], bytes]) -> Callable[[Text], bytes]:
                 f"WARC/1.1\r\nWARC-Type: {kind}\r\n"
                 f"WARC-Record-ID: <urn:uuid:00000000-0000-4000-8000-{text.number:012}>\r\n"
                 f"WARC-Target-URI: https://a.example/{text.number}\r\n"
-                "WARC-Date: 2026-01-01T00:00:00Z\r\n"
+                f"WARC-Date: 2026-01-01T00:00:00Z\r\nContent-Type: {media}\r\n"
                 f"Content-Length: {len(block)}\r\n\r\n"
             ).encode()
             + block
@@ -393,7 +395,7 @@ ROWS = (
         ),
     ),
     Row(
-        "opus tmx.gz",
+        "opus.tmx.gz",
         "opus",
         _one_file(
             "a.tmx.gz",

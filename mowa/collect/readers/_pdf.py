@@ -27,7 +27,7 @@ _PRIVATE = 0.05
 _DATE = re.compile(
     r"D:(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?)?)?(?:(Z)|([+-])(\d\d)'?(\d\d)?)?"
 )
-# TDM Reservation Protocol (W3C community group, 2024), section 8.2: in the file's XMP packet.
+# TDM Reservation Protocol (W3C community group), "TDM Metadata in PDF files".
 _RESERVATION = re.compile(rb"""tdm:reservation\s*(?:=\s*["']|>)\s*([01])""")
 _WINDOW = 1 << 20
 _OVERLAP = 256
@@ -188,8 +188,8 @@ def _language(tag: str | None) -> str | None:
 def _is_reserved(path: Path) -> bool:
     """Does the last XMP packet that speaks of it reserve the rights of text and data mining?
 
-    Packets are left uncompressed by nearly all programs so that they can be found like this (ISO
-    16684-1, 7.3); in a compressed one nothing is found.
+    Programs leave packets uncompressed so that they can be found like this without reading the
+    file's structure (ISO 16684-1); in a compressed one nothing is found.
     """
     reserved = b"0"
     window = b""
