@@ -117,7 +117,7 @@ STEPS: dict[str, StepType] = {
         kind="model",
         config="mowa.training:PretrainConfig",
         function="mowa.training._pretrain:run",
-        revision=1,
+        revision=2,
         reads={"tokens": "one", "tokenizer": "one"},
         extra="train",
     ),

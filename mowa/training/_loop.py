@@ -84,7 +84,7 @@ def train(  # noqa: C901, PLR0915 - the loop is read top to bottom, in one sitti
     forward = Forward(
         model, device=device, precision=precision, sequence_length=config.sequence_length
     )
-    optimizers = Optimizers(model, config, steps=plan.steps)
+    optimizers = Optimizers(model, config, steps=plan.steps, precision=precision)
     # What rounding depends on: a run that goes on with the same is bit-equal to one never stopped.
     arithmetic = {
         "device": str(device),

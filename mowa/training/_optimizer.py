@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mowa.training._config import MUON_LEARNING_RATE, PretrainConfig
+from mowa.training._muon import Float32Muon
 
 
 def schedule(step: int, *, steps: int, warmup: int, floor: float) -> float:
@@ -43,7 +44,9 @@ def parameter_groups(model: torch.nn.Module, optimizer: str) -> dict[str, list[s
 class Optimizers:
     """What moves the weights; its state is plain tensors, named after the parameters."""
 
-    def __init__(self, model: torch.nn.Module, config: PretrainConfig, *, steps: int) -> None:
+    def __init__(
+        self, model: torch.nn.Module, config: PretrainConfig, *, steps: int, precision: str
+    ) -> None:
         self._steps, self._config = steps, config
         self._parameters = dict(model.named_parameters())
         groups = {
@@ -66,7 +69,8 @@ class Optimizers:
         self._peaks = {"adamw": config.learning_rate}
         if groups["muon"]:
             self._peaks["muon"] = config.muon_learning_rate or MUON_LEARNING_RATE
-            self._optimizers["muon"] = torch.optim.Muon(
+            muon = torch.optim.Muon if precision == "bf16" else Float32Muon
+            self._optimizers["muon"] = muon(
                 groups["muon"], lr=self._peaks["muon"], weight_decay=config.weight_decay
             )
 

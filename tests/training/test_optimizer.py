@@ -6,6 +6,7 @@ import torch
 from tiny_training import tiny_config
 
 from mowa.model import TokenizerFacts, build
+from mowa.training._muon import Float32Muon
 from mowa.training._optimizer import Optimizers, parameter_groups, schedule
 
 FACTS = TokenizerFacts(300, 0, 1, 2)
@@ -53,7 +54,9 @@ def test_decay_is_for_matrices_and_muon_for_those_of_the_layers(tied):
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_decay_shrinks_matrices_and_not_norms_and_embeddings(optimizer):
     model = fresh(tie_embeddings=False)
-    optimizers = Optimizers(model, tiny_config(optimizer=optimizer, weight_decay=0.5), steps=10)
+    optimizers = Optimizers(
+        model, tiny_config(optimizer=optimizer, weight_decay=0.5), steps=10, precision="fp32"
+    )
     lr = optimizers.set_learning_rate(2)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     for parameter in model.parameters():
@@ -68,24 +71,47 @@ def test_decay_shrinks_matrices_and_not_norms_and_embeddings(optimizer):
 
 def test_muon_has_a_learning_rate_of_its_own_under_the_same_schedule():
     optimizers = Optimizers(
-        fresh(), tiny_config(optimizer="muon", muon_learning_rate=0.04, warmup_steps=3), steps=10
+        fresh(),
+        tiny_config(optimizer="muon", muon_learning_rate=0.04, warmup_steps=3),
+        steps=10,
+        precision="fp32",
     )
     assert optimizers.set_learning_rate(1) == pytest.approx(3e-3 / 2)
     groups = optimizers._optimizers["muon"].param_groups
     assert [group["lr"] for group in groups] == [pytest.approx(0.02)]
 
 
+@pytest.mark.parametrize("shape", [(48, 16), (16, 48), (32, 32)])
+def test_muon_in_float32_is_torchs_muon_but_for_rounding(shape):
+    start = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    ends, states = [], []
+    for kind in (torch.optim.Muon, Float32Muon):
+        weights = torch.nn.Parameter(start.clone())
+        optimizer = kind([weights], lr=0.02, weight_decay=0.1)
+        for step in range(5):
+            weights.grad = torch.randn(shape, generator=torch.Generator().manual_seed(10 + step))
+            optimizer.step()
+        ends.append(weights.detach() - start)
+        states.append(optimizer.state[weights])
+    moved = ends[0].norm()
+    assert (ends[0] - ends[1]).norm() < 0.02 * moved
+    assert not torch.equal(*ends)
+    assert states[0].keys() == states[1].keys()
+    torch.testing.assert_close(states[0]["momentum_buffer"], states[1]["momentum_buffer"])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_state_goes_through_plain_tensors_and_back(optimizer):
+def test_state_goes_through_plain_tensors_and_back(optimizer, precision):
     config = tiny_config(optimizer=optimizer)
     results = []
     for stop in (None, 2):
         model = fresh()
-        optimizers = Optimizers(model, config, steps=4)
+        optimizers = Optimizers(model, config, steps=4, precision=precision)
         for step in range(4):
             if step == stop:
                 state = {key: value.clone() for key, value in optimizers.state().items()}
-                optimizers = Optimizers(model, config, steps=4)
+                optimizers = Optimizers(model, config, steps=4, precision=precision)
                 optimizers.load_state(state)
             draw = torch.Generator().manual_seed(step)
             for parameter in model.parameters():
