@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mowa.collect import Part
 from mowa.corpus import part_at, part_labels, why
-from mowa.corpus._normalise import normalised
+from mowa.corpus._normalise import normalised, without_surrogates
 from mowa.corpus._parts import one_text
 from mowa.sample._pdf import pdf
 
@@ -26,7 +26,8 @@ parts_of_a_document = st.lists(
 
 
 def normal(texts):
-    column = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
+    whole = [without_surrogates(text)[0] for text in texts]
+    column = pl.DataFrame({"text": pl.Series(whole, dtype=pl.String)})
     return column.select(normalised(pl.col("text")))["text"].to_list()
 
 

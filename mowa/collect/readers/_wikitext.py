@@ -92,7 +92,8 @@ def plain_text(wikitext: str, names_out: AbstractSet[str] = NAMES_OUT) -> str:
         >>> plain_text("'''Kraków''' – [[miasto]] nad [[Wisła|Wisłą]].<ref>Źródło</ref>")
         'Kraków – miasto nad Wisłą.'
     """
-    page = _Page(_without_comments(wikitext), names_out)
+    # NUL, which XML cannot hold, marks headings further on.
+    page = _Page(_without_comments(wikitext.replace("\0", "")), names_out)
     text = _ABSURD_NUMBER.sub("", page.read())
     # A space in the place of each mark that is left: nothing new can come together around it.
     text = _LEFT_OVER.sub(" ", html.unescape(text))
