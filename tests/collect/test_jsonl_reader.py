@@ -56,7 +56,12 @@ def test_a_record_without_id_is_known_by_its_line_whatever_the_compression(outli
 def test_members_and_frames_may_follow_each_other(outline):
     first, second = LINES[:30], LINES[30:]
     keys = ["n.jsonl#1", "d", "n.jsonl#3"]
-    packed = gzip.compress(first, mtime=0) + gzip.compress(b"") + gzip.compress(second) + bytes(100)
+    packed = (
+        gzip.compress(first, mtime=0)
+        + gzip.compress(b"", mtime=0)
+        + gzip.compress(second, mtime=0)
+        + bytes(100)
+    )
     assert outline("n.jsonl.gz", packed) == keys
     packed = zstandard.compress(first) + zstandard.compress(b"") + zstandard.compress(second)
     assert outline("n.jsonl.zst", packed) == keys

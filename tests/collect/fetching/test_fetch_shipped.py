@@ -159,10 +159,12 @@ def common_crawl(web):
     folder = "crawl-data/CC-MAIN-2026-21/segments/1/warc"
     names = [f"{folder}/CC-MAIN-{at}.warc.gz" for at in range(3)]
     listing = "".join(f"{name}\n" for name in names)
-    web.answers["/crawl-data/CC-MAIN-2026-21/warc.paths.gz"] = gzip.compress(listing.encode())
+    web.answers["/crawl-data/CC-MAIN-2026-21/warc.paths.gz"] = gzip.compress(
+        listing.encode(), mtime=0
+    )
     for name in names:
-        web.answers[f"/{name}"] = gzip.compress(name.encode())
-    return {name: gzip.compress(name.encode()) for name in names[:2]}
+        web.answers[f"/{name}"] = gzip.compress(name.encode(), mtime=0)
+    return {name: gzip.compress(name.encode(), mtime=0) for name in names[:2]}
 
 
 def gutenberg(web):
