@@ -110,11 +110,14 @@ def _in_tokens(item: Artifact, row: dict[str, Any]) -> dict[str, Any] | None:
 def _in_inventory(item: Artifact, row: dict[str, Any]) -> dict[str, Any] | None:
     import json
 
-    record = json.loads((item.path / "inventory.json").read_text("utf-8"))
-    if record["source"]["name"] != row["source"]:
+    # A shard is named after the step whose files it holds; two steps may read one source.
+    if str(row["shard"]).rsplit("-", 2)[0] != item.name.rpartition("/")[2]:
         return None
-    path = str(row["locator"]).partition("#")[0]
-    for file in record["files"]:
-        if file["path"] == path:
-            return {"file": path, "bytes": file["bytes"], "blake2b": file["blake2b"]}
-    return None
+    record = json.loads((item.path / "inventory.json").read_text("utf-8"))
+    # A file's name may hold a # too, so the longest that the locator begins with is the file.
+    locator = f"{row['locator']}#"
+    found = [file for file in record["files"] if locator.startswith(f"{file['path']}#")]
+    if not found:
+        return None
+    file = max(found, key=lambda file: len(file["path"]))
+    return {"file": file["path"], "bytes": file["bytes"], "blake2b": file["blake2b"]}

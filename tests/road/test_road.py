@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 
@@ -5,6 +6,7 @@ import polars as pl
 import pytest
 from little_world import text
 
+from mowa.corpus import document_id
 from mowa.recipe import Recipe, run
 from mowa.workspace import Workspace, write_text
 
@@ -98,6 +100,72 @@ def test_a_model_is_followed_down_to_one_record_of_one_warc(built, mowa, monkeyp
     assert "WARC" not in shown.err
     assert row["doc_id"] in shown.out
     assert "pages.warc.gz#offset=" in shown.out
+
+
+_TWO_FOLDERS = """
+name = "two"
+title = "Two folders of one source"
+language = "pol"
+
+[steps.old]
+does = "inventory"
+source = "two"
+path = "old"
+
+[steps.new]
+does = "inventory"
+source = "two"
+path = "new"
+
+[steps.documents]
+does = "documents"
+reads = ["old", "new"]
+
+[steps.signals]
+does = "signals"
+reads = "documents"
+
+[steps.corpus]
+does = "corpus"
+reads = ["documents", "signals"]
+held_out = 0.5
+"""
+
+_TWO = """
+title = "Two"
+holder = "nobody"
+licence = "CC0-1.0"
+legal_basis = "public_domain"
+release = "open"
+collected_at = 2026-01-01
+collected_how = "made for a test"
+"""
+
+
+def test_lineage_names_the_very_file_that_a_document_was_read_from(tmp_path, mowa, monkeypatch):
+    """Not one of the same name in another folder, nor one whose name ends where a # stands."""
+    monkeypatch.chdir(tmp_path)
+    for folder, names in (("old", ("a.jsonl",)), ("new", ("a.jsonl", "a.jsonl#2.jsonl"))):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        for name in names:
+            lines = [json.dumps({"id": f"{folder}/{name}/{i}", "text": text(i)}) for i in range(20)]
+            (tmp_path / "data" / folder / name).write_text("\n".join(lines), "utf-8")
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "two.toml").write_text(_TWO, "utf-8")
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "two.toml").write_text(_TWO_FOLDERS, "utf-8")
+    result = mowa("run", "recipes/two.toml", "--workers", 1)
+    assert result.code == 0, result.err
+    for step, name in (("old", "a.jsonl"), ("new", "a.jsonl"), ("new", "a.jsonl#2.jsonl")):
+        doc_id = document_id("two", f"{step}/{name}/7")
+        shown = mowa("lineage", "two/corpus", "--document", doc_id, "--json")
+        assert shown.code == 0, shown.err
+        hops = [hop for hop in json.loads(shown.out)["hops"] if hop["kind"] == "inventory"]
+        content = (tmp_path / "data" / step / name).read_bytes()
+        mark = hashlib.blake2b(content, digest_size=32).hexdigest()
+        assert [(hop["artifact"], hop["facts"]) for hop in hops] == [
+            (f"two/{step}@dev", {"file": name, "bytes": len(content), "blake2b": mark})
+        ]
 
 
 def test_lineage_is_a_tree_up_and_down(built, mowa, monkeypatch):
