@@ -1,10 +1,9 @@
 """HTML files: one page a file, which says itself what it is in."""
 
-import os
 import tracemalloc
-from pathlib import Path
 
 import pytest
+from real_data import real
 
 from mowa.collect import ReaderOptions, Record, read_file
 
@@ -51,12 +50,9 @@ def test_a_page_of_a_hundred_megabytes_is_not_read_whole(tmp_path):
 
 
 def test_a_real_site_gives_a_page_a_file():
-    if "MOWA_DATA" not in os.environ:
-        pytest.skip("set MOWA_DATA to the folder of unpacked archives")
-    root = Path(os.environ["MOWA_DATA"]) / "html" / "chcesieliczyc"
+    root = real("html/chcesieliczyc")
     files = sorted(root.rglob("*.html"))
-    if not files:
-        pytest.skip("html/chcesieliczyc is not among the unpacked archives")
+    assert files
     for path in files:
         (record,) = read_file(path, path.relative_to(root).as_posix(), ReaderOptions())
         assert record.html == path.read_bytes()

@@ -1,13 +1,12 @@
 """Repair brings back Polish that was read with the wrong table, and leaves all else alone."""
 
-import os
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_data import real
 
 from mowa.collect import repair, repair_together
 
@@ -129,12 +128,9 @@ def test_a_title_is_mended_with_the_text_that_shows_what_is_wrong():
 
 @cache
 def real_texts():
-    if "MOWA_DATA" not in os.environ:
-        pytest.skip("set MOWA_DATA to the folder of unpacked archives")
-    folder = Path(os.environ["MOWA_DATA"])
     found = []
     for part in ("text", "lid"):
-        for path in sorted((folder / part).rglob("*")):
+        for path in sorted(real(part).rglob("*")):
             if path.is_file():
                 found.append((path.name, path.read_bytes().decode("utf-8", "replace")))
     assert found, "no texts there"

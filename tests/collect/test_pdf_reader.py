@@ -1,15 +1,14 @@
 import gzip
-import os
 import random
 import re
 from collections import Counter
-from pathlib import Path
 
 import pypdfium2
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from real_data import real
 
 from mowa.collect import ReaderOptions, Record, Skipped, read_file
 from mowa.collect.readers import _pdf
@@ -53,10 +52,7 @@ def paragraphs(*pages):
 
 @pytest.fixture
 def data():
-    folder = os.environ.get("MOWA_DATA")
-    if folder is None or not (Path(folder) / "pdf").is_dir():
-        pytest.skip("set MOWA_DATA to the folder of unpacked archives")
-    return Path(folder) / "pdf"
+    return real("pdf")
 
 
 # Records
@@ -513,14 +509,14 @@ def test_damaged_real_files_are_read_or_refused(tmp_path, data):
 # Real files
 
 
-def real(data, name):
+def record_of(data, name):
     path = data / name
     (record,) = read_file(path, name, ReaderOptions())
     return record
 
 
 def test_a_court_judgment_reads_as_paragraphs(data):
-    record = real(data, "saos-courts/f1fb6b13d57e25be69d1159356655528_changed.pdf")
+    record = record_of(data, "saos-courts/f1fb6b13d57e25be69d1159356655528_changed.pdf")
     text = text_of(record)
     assert record.notes == ("repaired-letters", "repeated-lines-left-out")
     assert record.date == "2008-07-03T09:14:02+02:00"
@@ -533,7 +529,7 @@ def test_a_court_judgment_reads_as_paragraphs(data):
 
 
 def test_an_exam_paper_keeps_its_questions_and_loses_its_heads(data):
-    text = text_of(real(data, "egzamin-ms/test_questions.pdf"))
+    text = text_of(record_of(data, "egzamin-ms/test_questions.pdf"))
     assert "KANDYDATÓW NA APLIKANTÓW ADWOKACKICH I RADCOWSKICH 3" not in text
     assert (
         "6. Zgodnie z Kodeksem karnym, karą nie jest:\nA. pozbawienie wolności,\n"
@@ -545,7 +541,7 @@ def test_an_exam_paper_keeps_its_questions_and_loses_its_heads(data):
 
 
 def test_letters_that_tex_composed_are_letters(data):
-    text = text_of(real(data, "python101-course/python2-przewodnik.pdf"))
+    text = text_of(record_of(data, "python101-course/python2-przewodnik.pdf"))
     assert "są dostępne w sposób wolny i za darmo, zarówno w postaci źródłowej" in text
     assert "wysokiego poziomu" in text
     assert "środowisko" in text
@@ -555,7 +551,7 @@ def test_every_real_file_is_mostly_words_of_letters(data):
     for path in sorted(data.rglob("*.pdf")):
         if path.name == "commonCourtCodes.pdf":
             continue  # a table of numbers
-        record = real(data, path.relative_to(data).as_posix())
+        record = record_of(data, path.relative_to(data).as_posix())
         text = text_of(record)
         words = text.split()
         assert sum(word.strip('.,;:()„”"').isalpha() for word in words) > 0.5 * len(words), path

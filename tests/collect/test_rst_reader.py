@@ -1,12 +1,11 @@
 """reStructuredText: prose and code stay, the machinery goes."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_data import real
 
 from mowa.collect import ReaderOptions, read_file
 
@@ -130,12 +129,8 @@ def test_no_text_makes_reading_fail(tmp_path_factory, text):
 
 
 def test_a_real_course_keeps_its_polish_words_and_its_code():
-    if "MOWA_DATA" not in os.environ:
-        pytest.skip("set MOWA_DATA to the folder of unpacked archives")
-    root = Path(os.environ["MOWA_DATA"]) / "text" / "python101-rst"
-    files = sorted(root.rglob("*.rst"))
-    if not files:
-        pytest.skip("text/python101-rst is not among the unpacked archives")
+    files = sorted(real("text/python101-rst").rglob("*.rst"))
+    assert files
     polish = re.compile(r"\b\w*[ąćęłńóśźż]\w*\b")
     kept = there = titles = 0
     for path in files:

@@ -1,8 +1,7 @@
-import os
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from real_data import real
 
 from mowa.collect import ReaderOptions, Record, Skipped, read_file
 
@@ -201,9 +200,7 @@ def test_a_corpus_that_is_cut_gives_the_texts_before_the_cut(read):
 
 
 def test_real_novels_are_whole_chapter_by_chapter():
-    folder = Path(os.environ.get("MOWA_DATA", "")) / "text" / "eltec-pol"
-    if "MOWA_DATA" not in os.environ or not folder.is_dir():
-        pytest.skip("set MOWA_DATA to the folder of unpacked archives")
+    folder = real("text/eltec-pol")
     novels = {"lalka": 39, "faraon": 69, "bialy-murzyn": 19, "ozimina": 4}
     for path in sorted(folder.glob("*.xml"))[::6] + [
         path for name in novels for path in folder.glob(f"*{name}.xml")

@@ -1,9 +1,8 @@
-import os
 import re
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from real_data import real
 
 from mowa.collect import ReaderOptions, Record, Skipped, read_file
 
@@ -181,9 +180,7 @@ def test_smaller_elements_read_as_printed(text_of, body, text):
 
 
 def test_every_real_work_is_read_without_its_markup():
-    folder = Path(os.environ.get("MOWA_DATA", "")) / "text" / "wolne-lektury-xml"
-    if "MOWA_DATA" not in os.environ or not folder.is_dir():
-        pytest.skip("set MOWA_DATA to the folder of unpacked archives")
+    folder = real("text/wolne-lektury-xml")
     works = cycles = 0
     for path in sorted(folder.glob("*.xml")):
         text, *notes = read_file(path, path.name, ReaderOptions())

@@ -12,6 +12,7 @@ import zstandard
 from fetch_web import send
 from pydantic import TypeAdapter
 
+from mowa.collect import ReaderOptions
 from mowa.collect.fetching import FetchOptions, fetch
 from mowa.rights import Fetch, FetchApi, available_sources, load_source, shipped_register
 
@@ -285,3 +286,26 @@ def test_the_fetch_tables_that_the_page_of_sources_shows_are_valid():
     for block in blocks:
         table = tomllib.loads(block.replace('"…"', f'"{"0" * 64}"'))["fetch"]
         TypeAdapter(Fetch).validate_python(table)
+
+
+REGISTERS = [
+    shipped_register(),
+    *(ROOT / "mowa").glob("sample/project/sources"),
+    *(ROOT / "mowa").glob("recipe/starter/sources"),
+]
+
+
+@pytest.mark.parametrize(
+    ("register", "name"),
+    [(folder, name) for folder in REGISTERS for name in available_sources(folder)],
+    ids=lambda value: value if isinstance(value, str) else value.parent.name,
+)
+def test_what_a_source_says_of_its_reader_is_what_a_recipe_may_say(register, name):
+    ReaderOptions.model_validate(load_source(register, name).reader)
+
+
+def test_sources_do_say_how_they_are_read():
+    with_reader = [
+        name for name in available_sources(REGISTER) if load_source(REGISTER, name).reader
+    ]
+    assert len(with_reader) > 15
