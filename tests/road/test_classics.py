@@ -1,10 +1,10 @@
 """The recipe of the classics on the real texts, up to its corpora."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
+from real_data import real
 
 from mowa.recipe import Recipe, run
 
@@ -13,9 +13,7 @@ RECIPE = Path(__file__).parents[2] / "recipes" / "polish-classics.toml"
 
 @pytest.mark.slow
 def test_the_classics_are_kept_and_the_protected_varieties_are_set_apart(tmp_path):
-    folder = Path(os.environ.get("MOWA_DATA", "")) / "text"
-    if not (folder / "eltec-pol").is_dir():
-        pytest.skip("set MOWA_DATA to the folder of unpacked archives")
+    folder = real("text/eltec-pol").parent
     recipe = Recipe.load(RECIPE, [f"data={folder}"])
     made = {r.artifact.name: r.artifact for r in run(recipe, tmp_path / "workspace", to="corpus")}
     corpus = made["polish-classics/corpus"]
