@@ -45,7 +45,7 @@ def init(
     for path in made:
         console.print(f"wrote {path}")
     console.print(
-        f"\nNext: put .txt, .jsonl or .warc.gz files into {texts},\n"
+        f"\nNext: put files (text, PDF, HTML, JSON Lines, Parquet, WARC …) into {texts},\n"
         f"describe them in {folder / 'sources' / 'my-texts.toml'}, then\n"
         f"  mowa run {folder / 'recipes' / 'first.toml'} --dry-run\n"
         f"  mowa run {folder / 'recipes' / 'first.toml'}"

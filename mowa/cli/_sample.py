@@ -168,10 +168,14 @@ def _show_measured(rows: list[Row], path: Path | None, *, whole: bool) -> None:
     show_wide(table)
     unseen = [row.group for row in summary(rows) if row.looked_for_by is None]
     if unseen:
-        console.print(f"–: no step looks for these yet: {', '.join(unseen)}.")
+        console.print(f"No step looks for these yet: {', '.join(unseen)}.")
     if path is not None:
         write_text(path, as_json(rows))
-        console.print(f"Every sort by itself: {path}, or mowa sample measure.", highlight=False)
+        console.print(
+            f"Every sort by itself: {path}; what each means: docs/sample.md.\n"
+            "Some are hard on purpose: what no step finds well yet is what comes next.",
+            highlight=False,
+        )
 
 
 def _number(value: int | None) -> str:

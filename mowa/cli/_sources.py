@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,6 +129,9 @@ def _find(register: Path, name: str) -> tuple[Source, Path]:
     here = name in available_sources(register)
     if not here and shipped and name in available_sources(shipped):
         return load_source(shipped, name), shipped
+    near = [] if here else difflib.get_close_matches(name, _all_names(register), n=1)
+    if near:
+        raise UsageError(f"there is no source {name!r}", fix=f"did you mean {near[0]}?")
     return load_source(register, name), register
 
 

@@ -149,7 +149,12 @@ def _look(
     root = _root(config.path, context.data, f"source {config.source}")
     files = scan(root, config.include, config.exclude, cache, progress=context.progress)
     if not files:
-        but = f" but {' '.join(config.exclude)}" if config.exclude else ""
+        own = [
+            glob
+            for glob in config.exclude
+            if glob not in InventoryConfig.model_fields["exclude"].default
+        ]
+        but = f", except what {' '.join(own)} leaves out" if own else ""
         raise UsageError(
             f"no file of the source {config.source} matches {' '.join(config.include)}{but}",
             where=str(root),

@@ -215,7 +215,7 @@ def test_the_command_shows_the_table_and_says_what_nothing_looks_for(project, mo
     shown = CliRunner().invoke(app, ["sample", "measure", "data/sample", "quickstart/corpus"])
     assert shown.exit_code == 0, shown.output
     assert "exact duplicates: same-page" in shown.output
-    assert "no step looks for these yet" in shown.output
+    assert "No step looks for these yet" in shown.output
 
 
 def test_the_command_writes_a_sample_of_the_asked_size(tmp_path):

@@ -95,8 +95,9 @@ class Names:
 
 def _part(part: str) -> str:
     part = part.encode("utf-8", "replace").decode("utf-8")  # a name may be no Unicode at all
-    part = _FORBIDDEN.sub("_", part).strip()
+    part = _FORBIDDEN.sub("_", part)
     part = "".join(sign for sign in part if unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
+    part = unicodedata.normalize("NFC", part).strip()
     if part.strip(".") == "":
         return ""
     if part.startswith("."):

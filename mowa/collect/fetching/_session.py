@@ -229,13 +229,13 @@ class Session:
         origin = origin_of(url)
         if origin not in self._robots:
             self._robots[origin] = self._read_robots(origin)
-        refusal = self._robots[origin].refusal(url)
+        robots = self._robots[origin]
+        refusal = robots.refusal(url)
         if refusal:
-            raise DataError(
-                refusal,
-                where=self.hide(url),
-                fix="ask the host for permission or for another way to the files",
-            )
+            fix = "ask the host for permission or for another way to the files"
+            if robots.reason:
+                fix = "look at the network, the proxy and the host's name, and run it again later"
+            raise DataError(refusal, where=self.hide(url), fix=fix)
 
     def _read_robots(self, origin: str) -> Robots:
         """The host's rules; redirects of robots.txt are followed as far as the border allows."""

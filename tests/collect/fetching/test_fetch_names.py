@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mowa.collect.fetching._names import Names, clean, name_of
@@ -53,6 +53,8 @@ def test_a_hostile_name_becomes_a_plain_path(name):
 
 
 @given(st.text())
+@example("0 \x80")
+@example("a\u200d\u0301")
 def test_any_name_becomes_a_plain_path(name):
     check(clean(name))
     assert clean(clean(name)) == clean(name)
