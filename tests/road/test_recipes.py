@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mowa.collect import ReaderOptions
 from mowa.recipe import Recipe
 from mowa.recipe._steps import STEPS
-from mowa.rights import available_sources, load_source
+from mowa.rights import load_source
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
@@ -24,8 +23,3 @@ def test_a_shipped_recipe_is_valid_and_its_sources_are_registered(path):
     for name in named:
         folder = next(folder for folder in folders if (folder / f"{name}.toml").exists())
         assert load_source(folder, name).name == name
-
-
-@pytest.mark.parametrize("name", available_sources(ROOT / "sources"))
-def test_what_a_source_says_of_its_reader_is_what_readers_take(name):
-    ReaderOptions.model_validate(load_source(ROOT / "sources", name).reader or {})
