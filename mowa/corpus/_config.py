@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,6 +23,10 @@ class DocumentsConfig(StepConfig):
 class SignalsConfig(StepConfig):
     """What is measured of each document."""
 
+    measure: list[str] = Field(
+        ["counts", "language", "duplicates"],
+        description="names of the signals; several steps may measure different ones",
+    )
     language_characters: int = Field(
         2_000, ge=100, description="the language is identified on so many characters from the start"
     )
@@ -76,6 +80,20 @@ class CorpusConfig(StepConfig):
     )
     minimum_language_confidence: float = Field(
         0.5, ge=0, le=1, description="how sure the identifier must be of the corpus's language"
+    )
+    release: Literal["open", "research"] | None = Field(
+        None, description="open: refuse documents that are for research only"
+    )
+    near_duplicates: bool = Field(
+        default=True, description="keep one of texts that are nearly the same"
+    )
+    priority: list[str] = Field(
+        [],
+        description="sources whose copy stays where several have the text, the best first; then the"
+        " freer licence, the longer text",
+    )
+    host_documents: int | None = Field(
+        None, ge=1, description="how many documents of one host are kept at most"
     )
     held_out: float = Field(
         0.05, ge=0, lt=1, description="share of the kept documents set aside for evaluation"

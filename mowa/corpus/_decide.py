@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
+from mowa.corpus import _choose
 from mowa.corpus._config import CorpusConfig
+from mowa.corpus._edits import EDITS, edits_of
 from mowa.corpus._hold_out import set_aside
 from mowa.corpus._read import row_at
 from mowa.corpus._report import LENGTH_EDGES, corpus_report
@@ -24,12 +28,14 @@ from mowa.corpus._rules import (
     REJECT,
     TRAIN,
     Policy,
+    judge,
     number,
 )
 from mowa.corpus._rules import decide as decide_frame
 from mowa.corpus._rules import policy as policy_of
-from mowa.corpus._schema import DECISIONS, SIGNALS, read_frame, rows_of, shards_in, write_frame
+from mowa.corpus._schema import DECISIONS, read_frame, shards_in, write_frame
 from mowa.corpus._signals import shards_of
+from mowa.corpus._table import check_alignment, found_in
 from mowa.errors import DataError
 from mowa.execution import Context, Unit
 from mowa.workspace import Artifact, Inputs, Metrics, link_or_copy, write_text
@@ -46,31 +52,42 @@ class _Work:
 
     shard: str
     documents: Path
-    signals: Path
+    signals: dict[str, Path]
     policy: Policy
-    set_aside: frozenset[str]
+    set_aside: frozenset[str] = frozenset()
 
 
 def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
-    """Write `documents/`, `signals/` (linked), `decisions/` and `manifest.json`.
+    """Write `documents/`, `signals/` (linked), `decisions/`, `edits/` and `manifest.json`.
 
     Raises:
         UsageError: Where a threshold names no signal, or an input is missing.
         DataError: Where the signals do not belong to the documents, two documents have one id, or
             nothing is kept for training or for evaluation.
     """
-    documents, signals = inputs.all("documents"), inputs.one("signals")
+    documents = inputs.all("documents")
     shards = list(shards_of(documents))
-    rules = policy_of(config, context.language)
-    _check_alignment(shards, signals)
+    signals = found_in(inputs.all("signals"))
+    rules = policy_of(config, context.language, signals)
+    check_alignment(shards, signals)
     _check_ids(shards)
-    aside = set_aside(shards, signals.path / "signals", config.hold_out)
-    units = [
-        Unit(shard, _Work(shard, path, signals.path / "signals", rules, aside.clusters))
-        for shard, path in shards
-    ]
+    if config.release == "open":
+        _check_open(shards)
+    duplicates = next(path for name, path in signals.items() if name.startswith("duplicates@"))
+    counts = next(path for name, path in signals.items() if name.startswith("counts@"))
+    aside = set_aside(shards, duplicates, config.hold_out)
+    works = [_Work(shard, path, signals, rules, aside.clusters) for shard, path in shards]
+    context.map(
+        judge_shard, [Unit(f"judge/{work.shard}", work) for work in works], out, label="rules"
+    )
+    choice = _choose.Work(tuple(shards), duplicates, counts, rules)
+    context.map(_choose.choose, [Unit("choose", choice)], out, label="copies")
+    units = [Unit(f"decide/{work.shard}", work) for work in works]
     results = context.map(decide_shard, units, out, label="decisions")
+    for folder in (".judged", ".chosen"):
+        shutil.rmtree(out / folder, ignore_errors=True)
     manifest = _manifest(results, documents, rules)
+    manifest["signals"] = list(signals)
     for entry, count in zip(manifest["hold_out"], aside.matched, strict=True):
         entry["documents"] = count
     _check_kept(manifest, rules)
@@ -87,27 +104,6 @@ def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Me
         },
         "licences": licences,
     }
-
-
-def _check_alignment(shards: Sequence[tuple[str, Path]], signals: Artifact) -> None:
-    for name in SIGNALS:
-        folder = signals.path / "signals" / name
-        have, need = set(shards_in(folder)), {shard for shard, _ in shards}
-        if have != need:
-            raise DataError(
-                f"{signals.id} was not made of these documents: {name} has other shards"
-                f" ({', '.join(sorted(have ^ need)[:3])})",
-                fix="let the signals step read the same documents as the corpus step",
-            )
-        for shard, path in shards:
-            measured, rows = rows_of(folder / f"{shard}.parquet"), rows_of(path)
-            if measured != rows:
-                raise DataError(
-                    f"{signals.id} was not made of these documents:"
-                    f" {name} has {measured:,} rows, the documents {rows:,}",
-                    where=f"shard {shard}",
-                    fix="let the signals step read the same documents as the corpus step",
-                )
 
 
 def _check_ids(shards: Sequence[tuple[str, Path]]) -> None:
@@ -131,22 +127,60 @@ def _check_ids(shards: Sequence[tuple[str, Path]]) -> None:
     )
 
 
-def decide_shard(work: _Work, out: Path) -> dict[str, Any]:
-    """Decide about one shard; give its documents and signals a second name beside the decisions."""
+def _check_open(shards: Sequence[tuple[str, Path]]) -> None:
+    closed: Counter[str] = Counter()
+    for _, path in shards:
+        frame = read_frame(path, ("source", "release")).filter(pl.col("release") != "open")
+        closed.update(frame["source"].to_list())
+    if closed:
+        names = ", ".join(f"{name} ({count:,})" for name, count in sorted(closed.items()))
+        raise DataError(
+            f'release = "open", but these sources are for research only: {names}',
+            fix="leave their inventories out of the documents step, or build with"
+            ' release = "research"',
+        )
+
+
+def judge_shard(work: _Work, out: Path) -> dict[str, Any]:
+    """Write what the rules say of each document by itself, for the stages that follow."""
     file = f"{work.shard}.parquet"
-    files = [f"documents/{file}", *(f"signals/{name}/{file}" for name in SIGNALS)]
-    link_or_copy(work.documents, out / files[0])
-    for name, target in zip(SIGNALS, files[1:], strict=True):
-        link_or_copy(work.signals / name / file, out / target)
-    about = ("doc_id", "language", "source", "licence", "release", "content_hash")
-    frame = (
-        read_frame(work.documents, about)
-        .rename({"language": "declared"})
-        .hstack(pl.concat([read_frame(out / path) for path in files[1:]], how="horizontal"))
+    declared = read_frame(work.documents, ("doc_id", "language")).rename({"language": "declared"})
+    frame = pl.concat([declared, _signals(work)], how="horizontal")
+    write_frame(out / ".judged" / file, judge(frame, work.policy), _JUDGED)
+    return {}  # the file is not among those of the ledger, which are there to stay
+
+
+def _signals(work: _Work) -> pl.DataFrame:
+    """The columns of all signals of a shard, side by side."""
+    file = f"{work.shard}.parquet"
+    return pl.concat(
+        [read_frame(folder / file) for folder in work.signals.values()], how="horizontal"
     )
-    decided = decide_frame(frame, work.policy, work.set_aside)
-    files.append(f"decisions/{file}")
-    write_frame(out / files[-1], decided, DECISIONS)
+
+
+_JUDGED = pa.schema([field for field in DECISIONS if field.name != "split"])
+
+
+def decide_shard(work: _Work, out: Path) -> dict[str, Any]:
+    """Link documents and signals, write decisions and edits, count."""
+    file = f"{work.shard}.parquet"
+    files = [f"documents/{file}", *(f"signals/{name}/{file}" for name in work.signals)]
+    link_or_copy(work.documents, out / files[0])
+    for folder, target in zip(work.signals.values(), files[1:], strict=True):
+        link_or_copy(folder / file, out / target)
+    about = ("doc_id", "source", "licence", "release", "content_hash")
+    frame = read_frame(work.documents, about).hstack(_signals(work))
+    decided = decide_frame(
+        read_frame(out / ".judged" / file),
+        frame,
+        read_frame(out / ".chosen" / "copies.parquet"),
+        work.policy,
+        work.set_aside,
+    )
+    files += [f"decisions/{file}", f"edits/{file}"]
+    write_frame(out / files[-2], decided, DECISIONS)
+    edits = edits_of(frame, decided["decision"] == KEEP, work.policy)
+    write_frame(out / files[-1], edits, EDITS)
     whole = frame.hstack(decided.drop("doc_id"))
     cells = whole.group_by(_DIMENSIONS).agg(
         pl.len().alias("documents"), pl.col("characters").sum(), pl.col("bytes").sum()
@@ -180,7 +214,7 @@ def _manifest(
         for cell in result["cells"]
     ]
     total = _sum(sums for _, sums in cells)
-    manifest: dict[str, Any] = {**rules.to_json(), **total, "signals": list(SIGNALS)}
+    manifest: dict[str, Any] = {**rules.to_json(), **total}
     for dimension, plural in zip(_DIMENSIONS, _PLURALS, strict=True):
         names = sorted({str(cell[dimension]) for cell, _ in cells if cell[dimension] is not None})
         manifest[plural] = {

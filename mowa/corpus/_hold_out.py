@@ -26,7 +26,7 @@ class SetAside:
 
 
 def set_aside(
-    shards: Iterable[tuple[str, Path]], signals: Path, entries: Sequence[HoldOut]
+    shards: Iterable[tuple[str, Path]], duplicates: Path, entries: Sequence[HoldOut]
 ) -> SetAside:
     """Find the documents that `entries` name, and with them the clusters of their texts.
 
@@ -35,7 +35,7 @@ def set_aside(
 
     Args:
         shards: Name and Parquet file of every shard of documents.
-        signals: The folder of the signals.
+        duplicates: The folder of the signal `duplicates`.
         entries: What to set aside.
 
     Raises:
@@ -45,12 +45,14 @@ def set_aside(
     clusters: set[str] = set()
     for shard, path in shards if entries else ():
         frame = read_frame(path, ("source", "author", "date")).hstack(
-            read_frame(signals / "duplicates@1" / f"{shard}.parquet", ("cluster",))
+            read_frame(duplicates / f"{shard}.parquet")
         )
         for number, entry in enumerate(entries):
             found = frame.filter(matches(entry))
             counts[number] += found.height
-            clusters.update(found["cluster"].drop_nulls())
+            for name in ("cluster", "near_cluster"):
+                if name in found.columns:
+                    clusters.update(found[name].drop_nulls())
     for number, (entry, count) in enumerate(zip(entries, counts, strict=True)):
         if not count:
             raise DataError(

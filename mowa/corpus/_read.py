@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from mowa.corpus._edits import edited, read_edits
 from mowa.corpus._schema import read_frame, read_groups, shards_in
 from mowa.errors import DataError, UsageError
 
@@ -41,6 +42,8 @@ def kept_documents(
 ) -> pl.DataFrame:
     """Rows of one shard that are kept in `split` (``train`` or ``held_out``), in their order.
 
+    Texts come with the edits of the corpus carried out: lines cut, personal data replaced.
+
     Args:
         corpus: The folder of the corpus.
         shard: A name that `shard_names` gave.
@@ -49,7 +52,8 @@ def kept_documents(
     """
     decisions = read_frame(corpus / "decisions" / f"{shard}.parquet", ("decision", "split"))
     kept = (decisions["decision"] == "keep") & (decisions["split"] == split).fill_null(value=False)
-    return read_frame(corpus / "documents" / f"{shard}.parquet", columns).filter(kept)
+    frame = read_frame(corpus / "documents" / f"{shard}.parquet", columns).filter(kept)
+    return edited(frame, read_edits(corpus, shard).filter(kept)) if "text" in columns else frame
 
 
 def decided_documents(corpus: Path, columns: Sequence[str] = ("doc_id", "text")) -> pl.DataFrame:

@@ -1,14 +1,15 @@
 """The rules that decide about a document, in their order, as Polars expressions.
 
 1. `empty`: there is no text.
-2. `exact-duplicate`: an earlier document has the same text but for case and white space.
-3. `protected-variety`: the declared or the identified language is a variety that the language pack
+2. `protected-variety`: the declared or the identified language is a variety that the language pack
    protects: such a document is set apart (`quarantine`), never rejected for its language.
-4. `language`: another language than the corpus's was identified, or not surely enough. Where the
+3. `language`: another language than the corpus's was identified, or not surely enough. Where the
    identifier does not know the corpus's language, this rule is off.
-5. The thresholds: those of the language pack in its order, then others that the recipe sets.
+4. The thresholds: those of the language pack in its order, then others that the recipe sets.
 
-The first rule that a document fails is its reason.
+The first rule that a document fails is its reason. Of the documents that pass them all only one of
+several copies stays (`exact-duplicate`, `near-duplicate`), and of a host only so many as the recipe
+says (`host-cap`): a copy that a rule rejects never takes a good one with it.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ import polars as pl
 
 from mowa.corpus._config import Bounds, CorpusConfig
 from mowa.corpus._language import identifiable, iso_639_3
-from mowa.corpus._schema import COUNTS
+from mowa.corpus._table import SIGNALS, numeric
 from mowa.errors import UsageError
 from mowa.languages import LanguagePack
 
 KEEP, REJECT, DUPLICATE, QUARANTINE = "keep", "reject", "duplicate", "quarantine"
 TRAIN, HELD_OUT = "train", "held_out"
+EXACT_DUPLICATE, NEAR_DUPLICATE, HOST_CAP = "exact-duplicate", "near-duplicate", "host-cap"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class Policy:
     held_out: float
     seed: int
     hold_out: tuple[dict[str, Any], ...] = ()
+    near_duplicates: bool = True
+    priority: tuple[str, ...] = ()
+    host_documents: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `manifest.json`."""
@@ -60,6 +65,7 @@ class Policy:
         record["thresholds"] = {item.pop("signal"): item for item in record.pop("limits")}
         record["protected"] = list(self.protected)
         record["hold_out"] = list(self.hold_out)
+        record["priority"] = list(self.priority)
         return record
 
     @classmethod
@@ -67,35 +73,53 @@ class Policy:
         """Read back what `to_json` wrote."""
         values = dict(record)
         limits = tuple(Limit(name, **item) for name, item in values.pop("thresholds").items())
-        for name in ("protected", "hold_out"):
+        for name in ("protected", "hold_out", "priority"):
             values[name] = tuple(values[name])
         return cls(**{**values, "limits": limits})
 
 
-def policy(config: CorpusConfig, pack: LanguagePack) -> Policy:
+def policy(
+    config: CorpusConfig, pack: LanguagePack, measured: Collection[str] | None = None
+) -> Policy:
     """The language pack's rules with what the recipe puts in their place.
 
+    Args:
+        config: What the recipe says.
+        pack: The language pack; its thresholds for what was not measured are left out.
+        measured: Folders of the signals that there are; None for all of the table.
+
     Raises:
-        UsageError: Where a threshold names a signal that is not measured.
+        UsageError: Where a threshold of the recipe names no signal, or one that is not measured.
     """
-    origins: dict[str, tuple[Bounds, str]] = {
-        name: (Bounds(minimum=given.minimum, maximum=given.maximum), given.origin)
-        for name, given in pack.thresholds.items()
-    }
-    # The order of keys in a recipe is no part of a fingerprint, so it may not matter here.
-    for name in COUNTS.names:
-        if name in config.thresholds:
-            origins[name] = (config.thresholds[name], "the recipe")
+    everything = numeric(signal.folder for signal in SIGNALS.values())
+    present = everything if measured is None else numeric(measured)
     for name in [*pack.thresholds, *config.thresholds]:
-        if name not in COUNTS.names:
-            near = difflib.get_close_matches(name, COUNTS.names, n=1)
+        if name not in everything:
+            near = difflib.get_close_matches(name, everything, n=1)
             raise UsageError(
                 f"no signal is called {name!r}",
                 where=f"thresholds.{name}",
                 fix=f"did you mean {near[0]!r}?"
                 if near
-                else f"choose one of: {', '.join(COUNTS.names)}",
+                else f"choose one of: {', '.join(present)}",
             )
+    origins: dict[str, tuple[Bounds, str]] = {
+        name: (Bounds(minimum=given.minimum, maximum=given.maximum), given.origin)
+        for name, given in pack.thresholds.items()
+        if name in present
+    }
+    # The order of keys in a recipe is no part of a fingerprint, so it may not matter here.
+    for name in everything:
+        if name not in config.thresholds:
+            continue
+        if name not in present:
+            [folder] = [signal.name for signal in SIGNALS.values() if name in signal.columns.names]
+            raise UsageError(
+                f"{name!r} was not measured",
+                where=f"thresholds.{name}",
+                fix=f"add {folder!r} to `measure` of the signals step",
+            )
+        origins[name] = (config.thresholds[name], "the recipe")
     limits = tuple(
         Limit(name, bounds.minimum, bounds.maximum, origin)
         for name, (bounds, origin) in origins.items()
@@ -112,19 +136,18 @@ def policy(config: CorpusConfig, pack: LanguagePack) -> Policy:
         hold_out=tuple(
             entry.model_dump(mode="json", exclude_none=True) for entry in config.hold_out
         ),
+        near_duplicates=config.near_duplicates,
+        priority=tuple(config.priority),
+        host_documents=config.host_documents,
     )
 
 
-def decide(
-    frame: pl.DataFrame, policy: Policy, set_aside: Collection[str] = frozenset()
-) -> pl.DataFrame:
-    """`doc_id`, `decision`, `reason`, `detail` and `split` of each document.
+def judge(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """`doc_id`, `decision`, `reason` and `detail` of each document, by itself.
 
     Args:
-        frame: Columns `doc_id`, `declared` (language), `content_hash`, `language`, `confidence`,
-            `cluster`, `duplicate_of` and those of `counts@1`, one row a document.
+        frame: `doc_id`, `declared` (language) and the columns of the signals, one row a document.
         policy: The rules in force.
-        set_aside: Clusters of equal texts that are held out whatever the share.
     """
     tags = {tag: iso_639_3(tag) for tag in frame["declared"].drop_nulls().unique().to_list()}
     frame = frame.with_columns(
@@ -137,23 +160,53 @@ def decide(
         decision = pl.when(failed).then(pl.lit(verdict)).otherwise(decision)
         reason = pl.when(failed).then(pl.lit(name)).otherwise(reason)
         detail = pl.when(failed).then(text).otherwise(detail)
+    return frame.select(
+        "doc_id", decision.alias("decision"), reason.alias("reason"), detail.alias("detail")
+    )
+
+
+def decide(
+    judged: pl.DataFrame,
+    frame: pl.DataFrame,
+    gone: pl.DataFrame,
+    policy: Policy,
+    set_aside: Collection[str] = frozenset(),
+) -> pl.DataFrame:
+    """`doc_id`, `decision`, `reason`, `detail` and `split` of each document.
+
+    Args:
+        judged: What `judge` says of each.
+        frame: `content_hash` and the columns of the signal `duplicates`, in the same order.
+        gone: `doc_id`, `reason` and `detail` of kept documents of which another copy stays, or that
+            are over the cap of their host.
+        policy: The rules in force.
+        set_aside: Clusters of texts that are held out whatever the share.
+    """
+    clusters = [name for name in ("cluster", "near_cluster") if name in frame.columns]
     held_out = pl.Series(
         "held_out",
         [
-            cluster in set_aside or is_held_out(item, policy)
-            for item, cluster in frame.select("content_hash", "cluster").iter_rows()
+            any(cluster in set_aside for cluster in row[1:]) or is_held_out(row[0], policy)
+            for row in frame.select("content_hash", *clusters).iter_rows()
         ],
         pl.Boolean,
     )
-    split = pl.when("held_out").then(pl.lit(HELD_OUT)).otherwise(pl.lit(TRAIN))
-    return frame.with_columns(
-        held_out, decision.alias("decision"), reason.alias("reason"), detail.alias("detail")
-    ).select(
+    kept = pl.col("decision") == KEEP
+    late = judged.join(gone, on="doc_id", how="left", suffix="_late", maintain_order="left")
+    falls = kept & pl.col("reason_late").is_not_null()
+    verdict = (
+        pl.when(pl.col("reason_late") == HOST_CAP).then(pl.lit(REJECT)).otherwise(pl.lit(DUPLICATE))
+    )
+    decided = late.with_columns(held_out).select(
         "doc_id",
-        "decision",
-        "reason",
-        "detail",
-        pl.when(pl.col("decision") == KEEP).then(split).alias("split"),
+        pl.when(falls).then(verdict).otherwise("decision").alias("decision"),
+        pl.when(falls).then("reason_late").otherwise("reason").alias("reason"),
+        pl.when(falls).then("detail_late").otherwise("detail").alias("detail"),
+        "held_out",
+    )
+    split = pl.when("held_out").then(pl.lit(HELD_OUT)).otherwise(pl.lit(TRAIN))
+    return decided.select(
+        "doc_id", "decision", "reason", "detail", pl.when(kept).then(split).alias("split")
     )
 
 
@@ -172,12 +225,6 @@ def _rules(policy: Policy) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
     """Of each rule, in order: when a document fails it, the decision, its name, the detail."""
     rules = [
         (pl.col("characters") == 0, REJECT, "empty", pl.lit(None, pl.String)),
-        (
-            pl.col("duplicate_of").is_not_null(),
-            DUPLICATE,
-            "exact-duplicate",
-            pl.format("of {}", "duplicate_of"),
-        ),
     ]
     for column, how in (("declared", "declared"), ("language", "identified")):
         protected = pl.col(column).is_in(list(policy.protected)).fill_null(value=False)

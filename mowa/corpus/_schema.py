@@ -64,7 +64,6 @@ COUNTS = pa.schema(
 )
 LANGUAGE = pa.schema([("language", pa.string()), ("confidence", pa.float64())])
 DUPLICATES = pa.schema([("cluster", pa.string()), ("duplicate_of", pa.string())])
-SIGNALS = {"counts@1": COUNTS, "language@1": LANGUAGE, "duplicates@1": DUPLICATES}
 
 HASHES = pa.schema([("doc_id", pa.string()), ("cluster", pa.string())])
 

@@ -1,10 +1,10 @@
-"""The step `signals`: counts, language and exact duplicates of documents, in aligned columns."""
+"""The step `signals`: what is measured of documents, in columns aligned with them."""
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from mowa.corpus._counts import counts
 from mowa.corpus._duplicates import clusters, mark_duplicates
 from mowa.corpus._language import languages
 from mowa.corpus._report import signals_report
-from mowa.corpus._schema import COUNTS, HASHES, LANGUAGE, read_groups, shards_in, write_frame
+from mowa.corpus._schema import HASHES, read_groups, shards_in, write_frame
+from mowa.corpus._table import SIGNALS, chosen
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Unit
+from mowa.languages import LanguagePack
 from mowa.workspace import Artifact, Inputs, Metrics
 
 # Hashes between the two stages; they are removed when the second has finished.
@@ -31,8 +33,9 @@ class _Work:
 
     shard: str
     path: Path
-    stop_words: tuple[str, ...]
-    language_characters: int
+    names: tuple[str, ...]
+    language: LanguagePack
+    config: SignalsConfig
 
 
 def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
@@ -42,28 +45,30 @@ def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> M
         UsageError: Where no documents are read.
         DataError: Where two of the inputs have a shard of the same name, or one is damaged.
     """
+    names = tuple(signal.name for signal in chosen(config.measure))
     units = [
-        Unit(
-            f"shard/{shard}",
-            _Work(shard, path, context.language.stop_words, config.language_characters),
-        )
+        Unit(f"shard/{shard}", _Work(shard, path, names, context.language, config))
         for shard, path in shards_of(inputs.all("documents"))
     ]
     results = context.map(measure_shard, units, out, label="signals")
-    hashes = [(unit.work.shard, f"{_HASHES}/{unit.work.shard}.parquet") for unit in units]
-    [duplicates] = context.map(
-        mark_duplicates, [Unit("duplicates", hashes)], out, label="duplicates"
-    )
-    shutil.rmtree(out / _HASHES, ignore_errors=True)
     found: Counter[str] = Counter()
     for result in results:
         found.update(result["languages"])
+    duplicates: dict[str, Any] = {}
+    if "duplicates" in names:
+        hashes = [(unit.work.shard, f"{_HASHES}/{unit.work.shard}.parquet") for unit in units]
+        [duplicates] = context.map(
+            mark_duplicates, [Unit("duplicates", hashes)], out, label="duplicates"
+        )
+        shutil.rmtree(out / _HASHES, ignore_errors=True)
     metrics = {
         "documents": sum(result["documents"] for result in results),
         "languages": dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))),
-        "duplicates": duplicates["duplicates"],
-        "clusters_of_duplicates": duplicates["clusters"],
+        "signals": [SIGNALS[name].folder for name in names],
     }
+    if duplicates:
+        metrics["duplicates"] = duplicates["duplicates"]
+        metrics["clusters_of_duplicates"] = duplicates["clusters"]
     signals_report(metrics, out / "report.html")
     return metrics
 
@@ -91,22 +96,37 @@ def shards_of(artifacts: Sequence[Artifact]) -> Iterator[tuple[str, Path]]:
 
 
 def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
-    """Write `counts@1` and `language@1` of one shard, and the hashes that find duplicates."""
-    parts: list[tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]] = []
-    for group in read_groups(work.path, ("doc_id", "text")):
-        texts = group["text"]
-        parts.append(
-            (
-                counts(texts, work.stop_words),
-                languages(texts, work.language_characters),
-                group.select("doc_id", clusters(texts)),
-            )
-        )
-    counted, identified, hashed = (pl.concat(list(column)) for column in zip(*parts, strict=True))
-    files = [f"signals/{name}/{work.shard}.parquet" for name in ("counts@1", "language@1")]
-    write_frame(out / files[0], counted, COUNTS)
-    write_frame(out / files[1], identified, LANGUAGE)
-    # Not among the files of the ledger, which are there to stay.
-    write_frame(out / _HASHES / f"{work.shard}.parquet", hashed, HASHES)
-    found = identified["language"].value_counts(sort=False).rows()
-    return {"files": files, "documents": counted.height, "languages": dict(sorted(found))}
+    """Write the signals of one shard, and the hashes that find duplicates."""
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in work.names if name in _MEASURES}
+    hashes = []
+    documents = 0
+    for group in read_groups(work.path, _READ):
+        documents += group.height
+        for name, measured in parts.items():
+            measured.append(_MEASURES[name](group, work.language, work.config))
+        if "duplicates" in work.names:
+            hashes.append(group.select("doc_id", clusters(group["text"])))
+    files = []
+    for name, measured in parts.items():
+        signal = SIGNALS[name]
+        files.append(f"signals/{signal.folder}/{work.shard}.parquet")
+        write_frame(out / files[-1], pl.concat(measured), signal.columns)
+    if hashes:
+        # Not among the files of the ledger, which are there to stay.
+        write_frame(out / _HASHES / f"{work.shard}.parquet", pl.concat(hashes), HASHES)
+    found: dict[str, int] = {}
+    if "language" in parts:
+        spoken = pl.concat([frame.select("language") for frame in parts["language"]])["language"]
+        found = dict(sorted(spoken.value_counts(sort=False).rows()))
+    return {"files": files, "documents": documents, "languages": found}
+
+
+_READ = ("doc_id", "text", "host")
+
+Measure = Callable[[pl.DataFrame, LanguagePack, SignalsConfig], pl.DataFrame]
+
+# What measures a row group of documents, by signal; `duplicates` needs all of them and is not here.
+_MEASURES: dict[str, Measure] = {
+    "counts": lambda frame, pack, _: counts(frame["text"], pack.stop_words),
+    "language": lambda frame, _, config: languages(frame["text"], config.language_characters),
+}

@@ -9,8 +9,7 @@ from typing import Any
 from mowa.corpus._language import iso_639_3
 from mowa.corpus._parts import part_labels
 from mowa.corpus._read import find_document, manifest_of, row_at
-from mowa.corpus._rules import Policy
-from mowa.corpus._schema import SIGNALS
+from mowa.corpus._rules import EXACT_DUPLICATE, HOST_CAP, NEAR_DUPLICATE, Policy
 
 _EXCERPT_CHARACTERS = 300
 
@@ -94,10 +93,12 @@ def why(corpus: Path, doc_id: str) -> Explanation:
     document = find_document(corpus, doc_id)
     shard, row = document["shard"], document["row"]
     signals: dict[str, Any] = {}
-    for name in SIGNALS:
+    for name in manifest_of(corpus)["signals"]:
         signals |= row_at(corpus / "signals" / name / f"{shard}.parquet", row)
+    policy = Policy.from_json(_policy(corpus))
     decided = row_at(corpus / "decisions" / f"{shard}.parquet", row)
-    first = signals["duplicate_of"]
+    late = decided["decision"] == "duplicate"
+    first = (decided["detail"] or "").removeprefix("of ") if late else None
     provenance = {name: document[name] for name in _PROVENANCE}
     provenance["parts"] = part_labels(provenance["parts"])
     return Explanation(
@@ -109,7 +110,10 @@ def why(corpus: Path, doc_id: str) -> Explanation:
         reason=decided["reason"],
         detail=decided["detail"],
         split=decided["split"],
-        rules=_rules(Policy.from_json(_policy(corpus)), document["language"], signals),
+        rules=(
+            *_rules(policy, document["language"], signals),
+            *_late(policy, decided["reason"], first),
+        ),
         duplicate_of=first,
         duplicate_locator=find_document(corpus, first)["locator"] if first else None,
         excerpt=document["text"][:_EXCERPT_CHARACTERS],
@@ -131,14 +135,6 @@ def _rules(policy: Policy, declared: str | None, signals: dict[str, Any]) -> tup
     protected = next((code for code in spoken if code in policy.protected), None)
     rules = [
         Rule("empty", signals["characters"], 1, None, signals["characters"] > 0, "always"),
-        Rule(
-            "exact-duplicate",
-            signals["duplicate_of"],
-            None,
-            None,
-            signals["duplicate_of"] is None,
-            "always",
-        ),
         Rule("protected-variety", protected, None, None, protected is None, "the language pack"),
     ]
     if policy.judges_language:
@@ -154,4 +150,17 @@ def _rules(policy: Policy, declared: str | None, signals: dict[str, Any]) -> tup
         rules.append(
             Rule(limit.signal, value, limit.minimum, limit.maximum, low and high, limit.origin)
         )
+    return tuple(rules)
+
+
+def _late(policy: Policy, reason: str | None, first: str | None) -> tuple[Rule, ...]:
+    """The rules that look at several documents at once, those passed too."""
+    rules = [Rule(EXACT_DUPLICATE, first, None, None, reason != EXACT_DUPLICATE, "always")]
+    if policy.near_duplicates:
+        rules.append(
+            Rule(NEAR_DUPLICATE, first, None, None, reason != NEAR_DUPLICATE, "the recipe")
+        )
+    if policy.host_documents is not None:
+        cap = policy.host_documents
+        rules.append(Rule(HOST_CAP, None, None, cap, reason != HOST_CAP, "the recipe"))
     return tuple(rules)
