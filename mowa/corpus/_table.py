@@ -1,0 +1,141 @@
+"""The table of signals: what can be measured of documents, in which columns, by which function."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from mowa.corpus._schema import COUNTS, DUPLICATES, LANGUAGE, rows_of, shards_in
+from mowa.errors import DataError, UsageError
+from mowa.workspace import Artifact
+
+_FIX = "let the signals step read the same documents as the corpus step"
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One signal: its name, the number raised whenever its values change, and its columns."""
+
+    name: str
+    revision: int
+    columns: pa.Schema
+
+    @property
+    def folder(self) -> str:
+        """Its folder under `signals/`."""
+        return f"{self.name}@{self.revision}"
+
+
+SIGNALS = {
+    signal.name: signal
+    for signal in (
+        Signal("counts", 1, COUNTS),
+        Signal("language", 1, LANGUAGE),
+        Signal("duplicates", 1, DUPLICATES),
+    )
+}
+
+NEEDED = ("counts", "language", "duplicates")
+"""Signals without which nothing can be decided."""
+
+
+def chosen(names: Sequence[str]) -> list[Signal]:
+    """The signals of these names, in the order of the table.
+
+    Raises:
+        UsageError: Where a name is not in the table.
+    """
+    for name in names:
+        if name not in SIGNALS:
+            near = difflib.get_close_matches(name, SIGNALS, n=1)
+            raise UsageError(
+                f"no signal is called {name!r}",
+                where="measure",
+                fix=f"did you mean {near[0]!r}?" if near else f"choose of: {', '.join(SIGNALS)}",
+            )
+    return [signal for name, signal in SIGNALS.items() if name in names]
+
+
+def columns_of(folders: Iterable[str]) -> dict[str, tuple[str, pa.DataType]]:
+    """Folder and type of every column that the signals of these folders have, by its name."""
+    return {
+        field.name: (folder, field.type)
+        for folder in folders
+        for field in SIGNALS[folder.partition("@")[0]].columns
+    }
+
+
+def numeric(folders: Iterable[str]) -> list[str]:
+    """Names of the columns that a threshold can bound."""
+    return [
+        name
+        for name, (_, kind) in columns_of(folders).items()
+        if pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    ]
+
+
+def found_in(artifacts: Sequence[Artifact]) -> dict[str, Path]:
+    """Where each signal lies, by folder name (``counts@1``), in the order of the table.
+
+    Raises:
+        DataError: Where two artifacts measured the same, one was made by another version, or a
+            signal is missing that every decision needs.
+    """
+    found: dict[str, tuple[Artifact, Path]] = {}
+    for artifact in artifacts:
+        for path in sorted((artifact.path / "signals").iterdir()):
+            name, _, revision = path.name.partition("@")
+            if name in found:
+                raise DataError(
+                    f"{found[name][0].id} and {artifact.id} both measured {name}",
+                    fix="leave it out of the `measure` of one of them",
+                )
+            known = SIGNALS.get(name)
+            if known is None or known.revision != int(revision):
+                wanted = f"this version reads {known.folder}" if known else "it is not known here"
+                raise DataError(
+                    f"{artifact.id} has {path.name}, {wanted}",
+                    where=str(path),
+                    fix="remove the artifact and run the recipe again",
+                )
+            found[name] = (artifact, path)
+    for name in NEEDED:
+        if name not in found:
+            raise DataError(
+                f"nothing measured the signal {name!r}",
+                where=", ".join(artifact.id for artifact in artifacts),
+                fix="add it to the `measure` of a signals step that the corpus step reads",
+            )
+    return {SIGNALS[name].folder: found[name][1] for name in SIGNALS if name in found}
+
+
+def check_alignment(shards: Sequence[tuple[str, Path]], folders: Mapping[str, Path]) -> None:
+    """See that every signal has the shards and the rows of the documents.
+
+    Raises:
+        DataError: Where one was measured of other documents.
+    """
+    need = {shard for shard, _ in shards}
+    rows = {shard: rows_of(path) for shard, path in shards}
+    for name, folder in folders.items():
+        have = set(shards_in(folder))
+        if have != need:
+            raise DataError(
+                f"the signals were not measured of these documents: {name} has other shards"
+                f" ({', '.join(sorted(have ^ need)[:3])})",
+                where=str(folder),
+                fix=_FIX,
+            )
+        for shard in sorted(need):
+            measured = rows_of(folder / f"{shard}.parquet")
+            if measured != rows[shard]:
+                raise DataError(
+                    f"the signals were not measured of these documents: {name} has"
+                    f" {measured:,} rows, the documents {rows[shard]:,}",
+                    where=f"shard {shard}",
+                    fix=_FIX,
+                )
