@@ -109,8 +109,16 @@ STEPS: dict[str, StepType] = {
         kind="tokens",
         config="mowa.training:TokensConfig",
         function="mowa.training._tokens:run",
-        revision=1,
+        revision=2,
         reads={"corpus": "one", "tokenizer": "one"},
+        extra="train",
+    ),
+    "mixture": StepType(
+        kind="tokens",
+        config="mowa.training:MixtureConfig",
+        function="mowa.training._mixture:run",
+        revision=1,
+        reads={"tokens": "many"},
         extra="train",
     ),
     "pretrain": StepType(

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from mowa.training._config import PretrainConfig
-from mowa.training._tokens_config import TokensConfig
+from mowa.training._tokens_config import MixtureConfig, MixtureGroup, TokensConfig
 
 if TYPE_CHECKING:
     from mowa.training._split import TokenSplit
 
-__all__ = ["PretrainConfig", "TokenSplit", "TokensConfig"]
+__all__ = ["MixtureConfig", "MixtureGroup", "PretrainConfig", "TokenSplit", "TokensConfig"]
 
 
 def __getattr__(name: str) -> Any:

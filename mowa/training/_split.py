@@ -25,6 +25,12 @@ class _Shard:
     documents: int
     tokens: int
     bytes: int
+    array: int | None = None  # tokens of the file, where documents are chosen from it or repeated
+
+    @property
+    def length(self) -> int:
+        """Tokens in the file."""
+        return self.tokens if self.array is None else self.array
 
     @property
     def table(self) -> Path:
@@ -40,7 +46,8 @@ class TokenSplit:
         bos_id: What every document begins with.
         eos_id: What every document ends with.
         documents: Number of documents.
-        tokens: Number of tokens, BOS and EOS counted.
+        tokens: Number of tokens of these documents, BOS and EOS counted; a mixture may have
+            documents more than once, and files with documents that it leaves out.
         bytes: Number of UTF-8 bytes of their text.
     """
 
@@ -55,7 +62,13 @@ class TokenSplit:
             self.documents, self.tokens = int(part["documents"]), int(part["tokens"])
             self.bytes = int(part["bytes"])
             self._shards = [
-                _Shard(folder / split / f"{x['name']}.npy", x["documents"], x["tokens"], x["bytes"])
+                _Shard(
+                    folder / split / f"{x['name']}.npy",
+                    x["documents"],
+                    x["tokens"],
+                    x["bytes"],
+                    x.get("array"),
+                )
                 for x in part["shards"]
             ]
         except (KeyError, TypeError, ValueError) as error:
@@ -63,7 +76,7 @@ class TokenSplit:
                 folder / "tokens.json", f"it is not a list of shards ({error!r})"
             ) from error
         self._check()
-        ends = np.cumsum([shard.tokens for shard in self._shards], dtype=np.int64)
+        ends = np.cumsum([shard.length for shard in self._shards], dtype=np.int64)
         self._ends = ends if len(ends) else np.zeros(0, np.int64)
         self._open: OrderedDict[int, npt.NDArray[Any]] = OrderedDict()
 
@@ -86,13 +99,14 @@ class TokenSplit:
         Raises:
             IndexError: Where that is not inside the split.
         """
-        if not 0 <= start <= stop <= self.tokens:
-            raise IndexError(f"tokens {start}:{stop} of a split of {self.tokens}")
+        size = int(self._ends[-1]) if len(self._ends) else 0
+        if not 0 <= start <= stop <= size:
+            raise IndexError(f"tokens {start}:{stop} of a split of {size}")
         result = np.empty(stop - start, self.dtype)
         shard = int(np.searchsorted(self._ends, start, side="right"))
         at = start
         while at < stop:
-            begin = int(self._ends[shard]) - self._shards[shard].tokens
+            begin = int(self._ends[shard]) - self._shards[shard].length
             end = min(stop, int(self._ends[shard]))
             result[at - start : end - start] = self._mapped(shard)[at - begin : end - begin]
             at, shard = end, shard + 1
@@ -111,7 +125,9 @@ class TokenSplit:
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
         """Position of the first token (BOS) of each document."""
-        return np.cumsum(self.lengths) - self.lengths
+        begins = self._ends - [shard.length for shard in self._shards]
+        counts = [shard.documents for shard in self._shards]
+        return self._tables["offset"].to_numpy() + np.repeat(begins, counts)
 
     @cached_property
     def doc_ids(self) -> list[str]:
@@ -124,7 +140,7 @@ class TokenSplit:
 
     @cached_property
     def _tables(self) -> pl.DataFrame:
-        empty = pl.DataFrame(schema={"length": pl.Int64, "bytes": pl.Int64})
+        empty = pl.DataFrame(schema=dict.fromkeys(("offset", "length", "bytes"), pl.Int64))
         return pl.concat([empty, *(_read_table(shard) for shard in self._shards)], rechunk=True)
 
     def _mapped(self, number: int) -> npt.NDArray[Any]:
@@ -177,10 +193,10 @@ def _check_array(shard: _Shard, dtype: np.dtype[Any]) -> None:
         raise _damaged(shard.path, f"it is not an array ({error})") from error
     if found != dtype:
         raise _damaged(shard.path, f"its tokens are {found}, not {dtype}")
-    if shape != (shard.tokens,):
-        raise _damaged(shard.path, f"its shape is {shape}, not ({shard.tokens},)")
-    if size != begin + shard.tokens * dtype.itemsize:
-        wanted = begin + shard.tokens * dtype.itemsize
+    if shape != (shard.length,):
+        raise _damaged(shard.path, f"its shape is {shape}, not ({shard.length},)")
+    if size != begin + shard.length * dtype.itemsize:
+        wanted = begin + shard.length * dtype.itemsize
         raise _damaged(shard.path, f"it has {size:,} bytes, not {wanted:,}")
 
 
@@ -196,9 +212,13 @@ def _read_table(shard: _Shard) -> pl.DataFrame:
             f"its documents, tokens and bytes are {found},"
             f" not {(shard.documents, shard.tokens, shard.bytes)}",
         )
-    if not table["offset"].equals(table["length"].cum_sum() - table["length"]):
+    if shard.array is not None:
+        ends = table["offset"] + table["length"]
+        if ((table["offset"] < 0) | (ends > shard.array)).any():
+            raise _damaged(shard.table, "its documents lie outside the file")
+    elif not table["offset"].equals(table["length"].cum_sum() - table["length"]):
         raise _damaged(shard.table, "its documents do not lie one after another")
-    return table.select("length", "bytes")
+    return table
 
 
 def _damaged(path: Path, what: str) -> DataError:

@@ -24,13 +24,14 @@ from mowa.workspace import Inputs, Metrics, write_text, writing
 
 SPLITS = ("train", "held_out")
 _COUNTED = ("documents", "tokens", "bytes")
-_DOCUMENTS = pa.schema(
+DOCUMENTS = pa.schema(
     [
         ("doc_id", pa.string()),
         ("offset", pa.int64()),
         ("length", pa.int64()),
         ("bytes", pa.int64()),
         ("source", pa.string()),
+        ("host", pa.string()),
     ]
 )
 
@@ -101,7 +102,7 @@ def _encode_unit(work: _Work, out: Path) -> dict[str, Any]:
     files: list[str] = []
     splits: dict[str, dict[str, Any]] = {}
     for split in SPLITS:
-        frame = kept_documents(work.corpus, work.shard, split, ["doc_id", "text", "source"])
+        frame = kept_documents(work.corpus, work.shard, split, ["doc_id", "text", "source", "host"])
         documents = [
             np.array([bos, *ids, eos], dtype)
             for texts in _batches(frame["text"], work.batch_bytes)
@@ -115,6 +116,7 @@ def _encode_unit(work: _Work, out: Path) -> dict[str, Any]:
                 "length": lengths,
                 "bytes": frame["text"].str.len_bytes().cast(pl.Int64),
                 "source": frame["source"],
+                "host": frame["host"],
             }
         )
         if documents:
@@ -129,7 +131,7 @@ def _write_shard(out: Path, name: str, tokens: npt.NDArray[Any], table: pl.DataF
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(tokens))
         file.write(tokens.data.cast("B"))
     with writing(out / f"{name}.documents.parquet") as partial:
-        pq.write_table(table.to_arrow().cast(_DOCUMENTS), partial, compression="zstd")
+        pq.write_table(table.to_arrow().cast(DOCUMENTS), partial, compression="zstd")
     return [f"{name}.npy", f"{name}.documents.parquet"]
 
 

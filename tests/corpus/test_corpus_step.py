@@ -9,9 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from mowa.corpus import Bounds, CorpusConfig, HoldOut, kept_documents, shard_names
+from mowa.corpus import _decide as decide_step
 from mowa.corpus._rules import Policy, is_held_out, number, policy
 from mowa.errors import DataError, UsageError
 from mowa.languages import Threshold
+from mowa.workspace import Inputs
 
 POLISH = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wierzba numer {}."
 ENGLISH = "There is an old house by the river, and the fisherman who lives in it is named {}."
@@ -369,3 +371,94 @@ def test_what_is_no_corpus_says_so(tmp_path):
     (tmp_path / "manifest.json").write_text("{", "utf-8")
     with pytest.raises(DataError, match="manifest is damaged"):
         shard_names(tmp_path)
+
+
+def test_the_copy_that_stays_is_chosen_by_priority_then_release_licence_and_length(world):
+    text = POLISH.format(1)
+    for name, licence, release in (
+        ("a", "CC-BY-SA-4.0", "open"),
+        ("b", "CC0-1.0", "open"),
+        ("c", "CC0-1.0", "research"),
+    ):
+        world.jsonl(f"{name}/{name}.jsonl", [{"id": "1", "text": text}, *FILLING[name]])
+        world.made[name] = (licence, release)
+    inventories = [
+        world.inventory(name, name, name=name, licence=licence, release=release)
+        for name, (licence, release) in world.made.items()
+    ]
+
+    def stays(**config):
+        table = table_of(world.whole(inventories, held_out=0.3, **config))
+        copies = table.filter(pl.col("text") == text)
+        assert copies["decision"].to_list().count("keep") == 1
+        return copies.filter(decision="keep")["source"].item()
+
+    assert stays() == "b"
+    assert stays(priority=["c", "a"]) == "c"
+    assert stays(priority=["a"]) == "a"
+
+
+FILLING = {
+    name: [{"id": str(n), "text": POLISH.format(f"{name}{n}")} for n in range(2, 9)]
+    for name in "abc"
+}
+
+
+def test_a_copy_that_a_rule_rejects_does_not_take_the_good_one_with_it(world):
+    text = POLISH.format(1)
+    rows = [{"id": "bad", "text": text, "language": "szl"}, {"id": "good", "text": text}]
+    world.jsonl("a/a.jsonl", [*rows, *FILLING["a"]])
+    table = table_of(world.whole([world.inventory("a", "a")], held_out=0.3))
+    assert table["decision"].to_list()[:2] == ["quarantine", "keep"]
+
+
+def test_a_host_keeps_no_more_than_its_cap_whatever_the_shards(world):
+    pages = [
+        (f"p{n}", f"https://a.pl/{n}", f"<p>{POLISH.format(n)}</p>".encode()) for n in range(12)
+    ]
+    world.warc("w/a.warc.gz", [*pages, ("q", "https://b.pl/", f"<p>{POLISH}</p>".encode())])
+    inventory = world.inventory("w", "w")
+    table = table_of(world.whole([inventory], held_out=0.5, host_documents=4))
+    kept = table.filter(decision="keep")["host"].to_list()
+    assert (kept.count("a.pl"), kept.count("b.pl")) == (4, 1)
+    over = table.filter(reason="host-cap")
+    assert over["decision"].unique().to_list() == ["reject"]
+    assert over["detail"].unique().to_list() == ["more than 4 of a.pl"]
+
+
+def test_an_open_build_refuses_documents_for_research(mixed):
+    mixed.jsonl("b/b.jsonl", [{"id": "1", "text": POLISH.format(1)}])
+    closed = mixed.inventory("b", "b", name="zamkniete", release="research")
+    with pytest.raises(DataError, match=r"research only: zamkniete \(1\)"):
+        mixed.whole([mixed.inventory(), closed], release="open")
+    assert mixed.whole([mixed.inventory(), closed], release="research", held_out=0.3)
+
+
+def test_signals_may_come_from_several_steps(mixed):
+    documents = mixed.documents([mixed.inventory()])
+    first = mixed.signals([documents], "s1", measure=["counts", "duplicates"])
+    second = mixed.signals([documents], "s2", measure=["language"])
+    out = mixed._out("both")
+    inputs = Inputs((documents, first, second))
+    decide_step.run(CorpusConfig(held_out=0.3), inputs, out, mixed.context("both"))
+    whole = mixed.corpus([documents], mixed.signals([documents]), held_out=0.3)
+    for path in sorted(whole.path.glob("decisions/*.parquet")):
+        assert pl.read_parquet(out / "decisions" / path.name).equals(pl.read_parquet(path))
+    with pytest.raises(DataError, match="both measured counts"):
+        again = Inputs((documents, first, mixed.signals([documents], "s3", measure=["counts"])))
+        decide_step.run(CorpusConfig(held_out=0.3), again, out, mixed.context("again"))
+    with pytest.raises(DataError, match="nothing measured the signal 'language'"):
+        decide_step.run(
+            CorpusConfig(held_out=0.3), Inputs((documents, first)), out, mixed.context("less")
+        )
+    with pytest.raises(UsageError, match="did you mean 'counts'"):
+        mixed.signals([documents], "s4", measure=["count"])
+
+
+def test_a_signal_of_another_revision_is_refused(mixed):
+    documents = mixed.documents([mixed.inventory()])
+    signals = mixed.signals([documents])
+    folder = signals.path / "signals" / "counts@1"
+    folder.rename(folder.with_name("counts@99"))
+    with pytest.raises(DataError, match="counts@99, this version reads counts@1"):
+        mixed.corpus([documents], signals)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from mowa.corpus._edits import EDITS_TYPE
 from mowa.errors import DataError
 from mowa.execution import Context, Ledger
 from mowa.languages import LanguagePack
@@ -59,6 +60,7 @@ def write_corpus(folder: Path, shards: dict[str, list[Row]]) -> Path:
             "doc_id": ids,
             "text": texts,
             "source": [row[1] for row in rows],
+            "host": pl.Series([None] * len(rows), dtype=pl.String),
             "content_hash": [
                 hashlib.blake2b(t.encode(), digest_size=16).hexdigest() for t in texts
             ],
@@ -71,7 +73,9 @@ def write_corpus(folder: Path, shards: dict[str, list[Row]]) -> Path:
             "detail": nothing,
             "split": pl.Series(splits, dtype=pl.String),
         }
-        for kind, table in (("documents", documents), ("decisions", decisions)):
+        edits = {"edits": pl.Series([[]] * len(rows), dtype=EDITS_TYPE)}
+        tables = (("documents", documents), ("decisions", decisions), ("edits", edits))
+        for kind, table in tables:
             (folder / kind).mkdir(parents=True, exist_ok=True)
             pl.DataFrame(table).write_parquet(folder / kind / f"{name}.parquet")
     manifest = {"shards": [{"name": name} for name in shards]}
@@ -203,7 +207,7 @@ def test_a_shard_without_documents_of_a_split_has_no_files_there(made):
 
 def test_the_documents_table_has_the_columns_that_it_promises(made):
     table = pl.read_parquet(made / "train" / "b-00000-000.documents.parquet")
-    assert table.columns == ["doc_id", "offset", "length", "bytes", "source"]
+    assert table.columns == ["doc_id", "offset", "length", "bytes", "source", "host"]
     assert table["source"].to_list() == ["rzeki", "rzeki"]
     assert table["offset"].to_list() == [0, table["length"][0]]
     array = np.load(made / "train" / "b-00000-000.npy", allow_pickle=False)
