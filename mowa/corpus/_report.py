@@ -74,9 +74,13 @@ def signals_report(metrics: Mapping[str, Any], path: Path) -> None:
             [
                 Figures(
                     [
-                        ("documents", f"{metrics['documents']:,}"),
-                        ("exact duplicates", f"{metrics['duplicates']:,}"),
-                        ("texts that occur again", f"{metrics['clusters_of_duplicates']:,}"),
+                        (what, f"{metrics[key]:,}")
+                        for what, key in (
+                            ("documents", "documents"),
+                            ("exact duplicates", "duplicates"),
+                            ("texts that occur again", "clusters_of_duplicates"),
+                        )
+                        if key in metrics
                     ]
                 )
             ],

@@ -387,8 +387,12 @@ def test_the_copy_that_stays_is_chosen_by_priority_then_release_licence_and_leng
         for name, (licence, release) in world.made.items()
     ]
 
+    documents = world.documents(inventories)
+    signals = world.signals([documents])
+
     def stays(**config):
-        table = table_of(world.whole(inventories, held_out=0.3, **config))
+        step = f"corpus-{config}"
+        table = table_of(world.corpus([documents], signals, step=step, held_out=0.3, **config))
         copies = table.filter(pl.col("text") == text)
         assert copies["decision"].to_list().count("keep") == 1
         return copies.filter(decision="keep")["source"].item()
@@ -408,7 +412,7 @@ def test_a_copy_that_a_rule_rejects_does_not_take_the_good_one_with_it(world):
     text = POLISH.format(1)
     rows = [{"id": "bad", "text": text, "language": "szl"}, {"id": "good", "text": text}]
     world.jsonl("a/a.jsonl", [*rows, *FILLING["a"]])
-    table = table_of(world.whole([world.inventory("a", "a")], held_out=0.3))
+    table = table_of(world.whole([world.inventory("a", "a")], held_out=0.5))
     assert table["decision"].to_list()[:2] == ["quarantine", "keep"]
 
 
@@ -444,8 +448,8 @@ def test_signals_may_come_from_several_steps(mixed):
     whole = mixed.corpus([documents], mixed.signals([documents]), held_out=0.3)
     for path in sorted(whole.path.glob("decisions/*.parquet")):
         assert pl.read_parquet(out / "decisions" / path.name).equals(pl.read_parquet(path))
+    again = Inputs((documents, first, mixed.signals([documents], "s3", measure=["counts"])))
     with pytest.raises(DataError, match="both measured counts"):
-        again = Inputs((documents, first, mixed.signals([documents], "s3", measure=["counts"])))
         decide_step.run(CorpusConfig(held_out=0.3), again, out, mixed.context("again"))
     with pytest.raises(DataError, match="nothing measured the signal 'language'"):
         decide_step.run(

@@ -1,5 +1,7 @@
 """Edits: cuts and replacements carried out when a text is read, never in `documents/`."""
 
+from itertools import pairwise
+
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +42,7 @@ def test_a_replacement_that_a_cut_touches_is_left_out(cuts, span):
     edits = merged([cut(*item) for item in cuts], [put(*span)])
     touched = any(start < span[1] and span[0] < end for start, end in cuts)
     assert (put(*span) in edits) is not touched
-    assert all(one["end"] <= two["start"] for one, two in zip(edits, edits[1:], strict=False))
+    assert all(one["end"] <= two["start"] for one, two in pairwise(edits))
 
 
 def test_only_rows_with_edits_change():
