@@ -391,7 +391,8 @@ def test_the_copy_that_stays_is_chosen_by_priority_then_release_licence_and_leng
     signals = world.signals([documents])
 
     def stays(**config):
-        step = f"corpus-{config}"
+        step = f"corpus-{len(world.made)}"
+        world.made[step] = step
         table = table_of(world.corpus([documents], signals, step=step, held_out=0.3, **config))
         copies = table.filter(pl.col("text") == text)
         assert copies["decision"].to_list().count("keep") == 1
