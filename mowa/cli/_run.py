@@ -64,6 +64,13 @@ def run(
         int | None, typer.Option(min=1, help="Processes for corpus work; all cores without it.")
     ] = None,
     *,
+    executor: Annotated[
+        str, typer.Option(help="What corpus work runs on: local (processes) or ray.")
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="host:port of a Ray cluster; without it one is started here."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, and why.")
     ] = False,
@@ -79,11 +86,12 @@ def run(
     A run that was interrupted or killed goes on where it was. What has not changed is not made
     again.
     """
-    from mowa.execution import best_progress
+    from mowa.execution import Executor, best_progress
     from mowa.recipe import Recipe
     from mowa.recipe import run as run_recipe
 
     start = time.monotonic()
+    where = Executor.named(executor, ray_address)
     loaded = Recipe.load(recipe, settings or [])
     if dry_run:
         show_plan(loaded, workspace, to)
@@ -94,6 +102,7 @@ def run(
         workspace,
         to=to,
         workers=workers,
+        executor=where,
         progress=progress,
         confirm=None if yes else ask,
         wait=not no_wait,

@@ -2,6 +2,7 @@
 
 from mowa.collect._config import InventoryConfig, ReaderOptions
 from mowa.collect._inventory import observe, root_of, scan
+from mowa.collect._places import Place, S3Prefix, file_at
 from mowa.collect.readers import format_of, read_file
 from mowa.collect.readers._encoding import Decoded, decode
 from mowa.collect.readers._markup import parseable
@@ -12,10 +13,13 @@ __all__ = [
     "Decoded",
     "InventoryConfig",
     "Part",
+    "Place",
     "ReaderOptions",
     "Record",
+    "S3Prefix",
     "Skipped",
     "decode",
+    "file_at",
     "format_of",
     "observe",
     "parseable",

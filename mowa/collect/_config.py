@@ -45,12 +45,17 @@ class InventoryConfig(StepConfig):
     """
 
     source: str = Field(description="the source's name in the register")
-    path: str = runtime(..., "folder of the files, relative to the recipe's data folder")
+    path: str = runtime(
+        ..., "folder of the files, relative to the recipe's data folder; or s3://bucket/prefix"
+    )
     include: list[str] = runtime(["**/*"], "globs of the files to take, relative to path")
     exclude: list[str] = runtime(
         ["fetched.jsonl", "**/*.part", "**/*.part.json", "**/*.bad"],
         "globs of the files to leave out; by itself, what `mowa fetch` keeps for itself",
     )
+    s3_endpoint: str = runtime("", "s3://: the server's URL; else AWS_ENDPOINT_URL_S3, Amazon")
+    s3_region: str = runtime("", "s3://: the bucket's region; else AWS_REGION, or it is looked up")
+    s3_anonymous: bool = runtime(default=False, description="s3://: ask without credentials")
 
 
 class ReaderOptions(StepConfig):

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from mowa.collect._config import InventoryConfig
-from mowa.collect._walk import files_under, unreadable
+from mowa.collect._places import Place, files_at, hash_at, is_s3, s3_prefix
+from mowa.collect._walk import unreadable
 from mowa.errors import MowaError, UsageError
 from mowa.execution import Context, PlainProgress, Progress
 from mowa.report import Bars, Block, Figures, Page, Section, Table
 from mowa.rights import Source, load_source
-from mowa.workspace import Artifact, Inputs, Metrics, canonical, digest, write_text
+from mowa.workspace import Artifact, Inputs, Metrics, canonical, write_text
 
 # A file may change twice within one tick of a file system's clock and keep its size and time; so
 # the hash of a file is kept only when the file was at least this old (git: "racily clean").
@@ -82,13 +83,14 @@ _CARRIED = {
 }
 
 
-def root_of(inventory: Artifact, context: Context) -> Path:
-    """The folder under which the files of an inventory lie now."""
-    return _root(str(inventory.runtime["path"]), context.data, inventory.id)
+def root_of(inventory: Artifact, context: Context) -> Place:
+    """The folder or the bucket's prefix under which the files of an inventory lie now."""
+    settings = {"source": "", **inventory.runtime}
+    return _place(InventoryConfig.model_validate(settings), context.data, inventory.id)
 
 
 def scan(
-    root: Path,
+    root: Place,
     include: Sequence[str],
     exclude: Sequence[str] = (),
     cache: Path | None = None,
@@ -106,47 +108,43 @@ def scan(
     """
     now = time.time_ns()
     known = _read_cache(cache, root)
-    files = list(files_under(root, include, exclude))
+    files = files_at(root, include, exclude)
     marks = {
         relative: known[relative][2]
-        for relative, status in files
-        if known.get(relative, ())[:2] == [status.st_size, status.st_mtime_ns]
+        for relative, size, changed in files
+        if known.get(relative, ())[:2] == [size, changed]
     }
     with (progress or PlainProgress()).task(
         f"hashing {root.name}", total=len(files), done=len(marks)
     ) as advance:
-        for relative, _ in files:
+        for relative, _, _ in files:
             if relative not in marks:
-                marks[relative] = _hash(root / relative)
+                marks[relative] = hash_at(root, relative)
                 advance(1)
     if cache is not None:
         kept = {
-            relative: [status.st_size, status.st_mtime_ns, marks[relative]]
-            for relative, status in files
-            if now - status.st_mtime_ns > _SETTLED_NS
+            relative: [size, changed, marks[relative]]
+            for relative, size, changed in files
+            if now - changed > _SETTLED_NS
         }
         if kept != known:
             # What cannot be remembered is hashed again; that is no reason to stop.
             with suppress(OSError, MowaError):
-                write_text(cache, json.dumps({"root": str(root.resolve()), "files": kept}) + "\n")
+                write_text(cache, json.dumps({"root": _own_name(root), "files": kept}) + "\n")
     return [
-        {"path": relative, "bytes": status.st_size, "blake2b": marks[relative]}
-        for relative, status in files
+        {"path": relative, "bytes": size, "blake2b": marks[relative]} for relative, size, _ in files
     ]
 
 
-def _hash(path: Path) -> str:
-    try:
-        return digest(path)
-    except OSError as error:
-        raise unreadable(path, error) from error
+def _own_name(root: Place) -> str:
+    return str(root.resolve()) if isinstance(root, Path) else f"{root} at {root.endpoint}"
 
 
 def _look(
     config: InventoryConfig, context: Context, cache: Path | None
 ) -> tuple[Source, list[dict[str, Any]]]:
     source = load_source(context.sources, config.source)
-    root = _root(config.path, context.data, f"source {config.source}")
+    root = _place(config, context.data, f"source {config.source}")
     files = scan(root, config.include, config.exclude, cache, progress=context.progress)
     if not files:
         own = [
@@ -162,6 +160,17 @@ def _look(
             " `--set data=FOLDER`",
         )
     return source, files
+
+
+def _place(config: InventoryConfig, data: Path, where: str) -> Place:
+    if not is_s3(config.path):
+        return _root(config.path, data, where)
+    return s3_prefix(
+        config.path,
+        endpoint=config.s3_endpoint,
+        region=config.s3_region,
+        anonymous=config.s3_anonymous,
+    )
 
 
 def _root(path: str, data: Path, where: str) -> Path:
@@ -192,13 +201,13 @@ def _root(path: str, data: Path, where: str) -> Path:
     )
 
 
-def _read_cache(cache: Path | None, root: Path) -> dict[str, list[Any]]:
+def _read_cache(cache: Path | None, root: Place) -> dict[str, list[Any]]:
     """Size, time and hash by path; a cache that is absent, damaged or of another root is empty."""
     if cache is None:
         return {}
     try:
         record = json.loads(cache.read_text("utf-8"))
-        if record["root"] != str(root.resolve()):
+        if record["root"] != _own_name(root):
             return {}
         files = record["files"].items()
         return {

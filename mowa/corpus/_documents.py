@@ -19,9 +19,11 @@ import pyarrow.parquet as pq
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from mowa.collect import (
+    Place,
     ReaderOptions,
     Record,
     Skipped,
+    file_at,
     read_file,
     repair_together,
     root_of,
@@ -34,7 +36,7 @@ from mowa.corpus._report import documents_report
 from mowa.corpus._schema import DOCUMENTS, SCHEMA_VERSION, SKIPPED, as_table
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Unit
-from mowa.workspace import Artifact, Inputs, Metrics, digest, writing
+from mowa.workspace import Artifact, Inputs, Metrics, writing
 
 # Bytes of the files that one unit reads; of the text in one shard; of the text in memory at a time.
 # They decide what the shards are, so they do not depend on the machine.
@@ -51,7 +53,7 @@ class _Work:
     """What one unit reads: consecutive files of one inventory."""
 
     name: str
-    root: Path
+    root: Place
     files: tuple[tuple[str, str], ...]
     source: dict[str, Any]
     reader: ReaderOptions
@@ -241,18 +243,8 @@ def _batches(
 
 def _records(work: _Work) -> Iterator[Record | Skipped]:
     for relative, mark in work.files:
-        path = work.root / relative
-        try:
-            changed = digest(path) != mark
-        except OSError:
-            changed = True
-        if changed:
-            raise DataError(
-                "the file changed or went while the recipe ran",
-                where=str(path),
-                fix="run again: the inventory is taken anew",
-            )
-        yield from read_file(path, relative, work.reader)
+        with file_at(work.root, relative, mark) as path:
+            yield from read_file(path, relative, work.reader)
 
 
 def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Skipped:

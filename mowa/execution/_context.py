@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mowa.execution._executor import Executor
 from mowa.execution._ledger import Ledger
-from mowa.execution._local import run_units
 from mowa.execution._progress import PlainProgress, Progress
 from mowa.languages import LanguagePack
 
@@ -37,6 +37,7 @@ class Context:
         ledger: Which work units of this step are finished.
         cache: A file in which the step may keep what can be computed again, or None.
         progress: Where progress is shown.
+        executor: What the units run on.
     """
 
     language: LanguagePack
@@ -46,6 +47,7 @@ class Context:
     ledger: Ledger
     cache: Path | None = None
     progress: Progress = field(default_factory=PlainProgress)
+    executor: Executor = field(default_factory=Executor)
 
     def map(
         self,
@@ -64,7 +66,7 @@ class Context:
         assert len({unit.key for unit in units}) == len(units), "two units have one key"
         todo = {unit.key: unit.work for unit in units if not self.ledger.has(unit.key, out)}
         with self.progress.task(label, total=len(units), done=len(units) - len(todo)) as advance:
-            for key, result in run_units(function, todo, out, workers=self.workers):
+            for key, result in self.executor.run(function, todo, out, workers=self.workers):
                 self.ledger.add(key, result, out)
                 advance(1)
         return [self.ledger.result(unit.key) for unit in units]

@@ -18,7 +18,7 @@ from mowa.errors import MowaError
 
 # One thread a worker: the number of workers is the only dial, and no library's own thread pool can
 # change the order of a sum or of rows.
-_ONE_THREAD = {
+ONE_THREAD = {
     "POLARS_MAX_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -51,7 +51,7 @@ def _in_processes(
     waiting = list(units.items())[::-1]
     running: dict[Future[dict[str, Any]], str] = {}
     with (
-        _environment(_ONE_THREAD),
+        _environment(ONE_THREAD),
         ProcessPoolExecutor(
             workers,
             mp_context=multiprocessing.get_context("spawn"),

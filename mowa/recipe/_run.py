@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -18,7 +18,7 @@ from typing import Any
 
 import mowa
 from mowa.errors import DataError, MowaError, UsageError
-from mowa.execution import Context, Ledger, PlainProgress, Progress
+from mowa.execution import Context, Executor, Ledger, PlainProgress, Progress
 from mowa.recipe._plan import (
     Planned,
     State,
@@ -61,6 +61,7 @@ def run(
     *,
     to: str | None = None,
     workers: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
     confirm: Confirm | None = None,
     wait: bool = True,
@@ -74,7 +75,9 @@ def run(
         recipe: What to make.
         workspace: Where; a folder that does not exist is made.
         to: The last step; all steps without it.
-        workers: Processes for corpus work; the number of usable cores without it.
+        workers: Processes for corpus work; the number of usable cores without it (of the cluster,
+            on Ray).
+        executor: What corpus work runs on; local processes without it.
         progress: Where progress is shown.
         confirm: Asked before more than ten minutes of earlier work are redone; without it nobody
             is asked.
@@ -91,22 +94,32 @@ def run(
         )
     if not isinstance(workspace, Workspace):
         workspace = Workspace.open(workspace, create=True)
-    workers = workers or usable_cores()
+    executor = executor or Executor()
+    executor.check()
+    workers = workers or (0 if executor.address else usable_cores())
     progress = progress or PlainProgress()
     plan = make_plan(recipe, workspace, to=to, workers=workers, progress=progress)
     _refuse_missing(plan)
     _ask(plan, confirm)
     made: dict[str, Artifact] = {}
     results = []
-    for item in plan:
-        if item.state == "up to date" and item.current is not None:
-            result = StepResult(item.current, "up to date", 0.0)
-        else:
-            result = _make(
-                item, recipe, workspace, made, workers=workers, progress=progress, wait=wait
-            )
-        made[item.id] = result.artifact
-        results.append(result)
+    with closing(executor):
+        for item in plan:
+            if item.state == "up to date" and item.current is not None:
+                result = StepResult(item.current, "up to date", 0.0)
+            else:
+                result = _make(
+                    item,
+                    recipe,
+                    workspace,
+                    made,
+                    workers=workers,
+                    executor=executor,
+                    progress=progress,
+                    wait=wait,
+                )
+            made[item.id] = result.artifact
+            results.append(result)
     return results
 
 
@@ -143,6 +156,7 @@ def _make(
     made: dict[str, Artifact],
     *,
     workers: int,
+    executor: Executor,
     progress: Progress,
     wait: bool,
 ) -> StepResult:
@@ -172,6 +186,7 @@ def _make(
                 progress=progress,
                 cache=workspace.cache(f"{item.name}.json"),
             )
+            context.executor = executor
             inputs = _load_inputs(item, made)
             with _reading(workspace, inputs):
                 metrics = item.type.load()(item.config, inputs, out, context)

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from mowa.collect import InventoryConfig, _inventory, observe, root_of, scan
+from mowa.collect import InventoryConfig, _inventory, _places, observe, root_of, scan
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Ledger
 from mowa.languages import load
@@ -60,20 +60,27 @@ def look(world, cache=None, **config):
 def hashed(monkeypatch):
     """Names of the files that are read for their hashes."""
     names = []
-    real = _inventory.digest
+    real = _places.digest
 
     def spy(path):
         names.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(_inventory, "digest", spy)
+    monkeypatch.setattr(_places, "digest", spy)
     return names
 
 
 def test_where_files_lie_does_not_change_the_fingerprint():
     config = InventoryConfig(source="proby", path="/mnt/a", include=["*.txt"], exclude=["x"])
     assert identity_of(config) == {"source": "proby"}
-    assert runtime_of(config) == {"path": "/mnt/a", "include": ["*.txt"], "exclude": ["x"]}
+    assert runtime_of(config) == {
+        "path": "/mnt/a",
+        "include": ["*.txt"],
+        "exclude": ["x"],
+        "s3_endpoint": "",
+        "s3_region": "",
+        "s3_anonymous": False,
+    }
 
 
 def test_an_inventory_lists_every_file_sorted_with_size_and_hash(world):
