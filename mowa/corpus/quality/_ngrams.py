@@ -79,7 +79,7 @@ def _measure(
         sequence[places] = (sequence[places] ^ (words[places + n - 1] >> np.uint64(7))) * _MIX
         places, firsts = _repeating(sequence, places, count)
         if n in top and len(places):
-            _top(n, places, firsts, ends, rows, top[n])
+            _top(n, firsts, ends, rows, top[n])
         if n in duplicated and len(places):
             _walk(n, places, firsts, ends, rows, duplicated[n])
 
@@ -102,7 +102,7 @@ def _repeating(sequence: Array, places: Array, count: int) -> tuple[Array, Array
     return ordered[order], firsts[order]
 
 
-def _top(n: int, places: Array, firsts: Array, ends: Array, rows: Array, top: Array) -> None:
+def _top(n: int, firsts: Array, ends: Array, rows: Array, top: Array) -> None:
     """Put in the characters of each text's commonest n-gram, for texts that repeat one."""
     unique, counts = np.unique(firsts, return_counts=True)
     order = np.lexsort((unique, -counts, rows[unique]))
