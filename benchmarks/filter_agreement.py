@@ -115,7 +115,9 @@ def real_texts(folder: Path, count: int) -> list[str]:
             text = path.read_text("utf-8", "replace")
         elif path.suffix == ".xml":
             # A slash ends a line of verse in the XML of Wolne Lektury: markup, no text.
-            text = re.sub(r"<[^<>]*>|/$", "", path.read_text("utf-8", "replace"), flags=re.M)
+            text = re.sub(
+                r"<[^<>]*>|/$", "", path.read_text("utf-8", "replace"), flags=re.MULTILINE
+            )
         elif path.suffix == ".json" and "poquad" in str(path):
             articles = json.loads(path.read_text("utf-8"))["data"]
             text = "\n\n".join(p["context"] for one in articles for p in one["paragraphs"])

@@ -1,4 +1,4 @@
-"""Signals of quality: what the filters of Gopher, C4, FineWeb and SpeakLeash look at, and word lists."""
+"""Signals of quality: what Gopher, C4, FineWeb and SpeakLeash look at, and lists of words."""
 
 from mowa.corpus.quality._c4 import C4, c4
 from mowa.corpus.quality._fineweb import FINEWEB, fineweb

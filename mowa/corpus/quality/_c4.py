@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from mowa.corpus.quality._tokens import Array, Lines, lines_of, shares
+from mowa.corpus.quality._tokens import SENTENCE_BOUNDARY, Array, Lines, lines_of, shares
 
 _REMOVED = ("long_word", "no_terminal", "few_words", "javascript", "policy")
 
@@ -36,8 +36,6 @@ POLICY = (
 
 _MOST_CHARACTERS = 1000  # of a word
 _CITATION = r"\[\d*\]|\[edit\]|\[citation needed\]"
-# A sentence ends at . ? ! behind which, after quotation marks and the like, another begins.
-_BOUNDARY = r"[.?!]\p{P}*(?:\s[\s\p{P}]*[^\s\p{P}]|\p{Lu})"
 
 
 def c4(
@@ -53,8 +51,8 @@ def c4(
     A line goes for the first of these: a word of more than 1,000 characters; an end that is not one
     of `terminal`, or is `...`; fewer than `minimum_words` words; `javascript`; one of the phrases
     of `policy` (both without regard to case). Marks of citations (`[1]`) go out of the lines that
-    stay. `lorem_ipsum_lines` and `curly_bracket_lines` (`{`) count lines that got so far; C4 drops a
-    text that has one. `sentences` are those of the lines that stay.
+    stay. `lorem_ipsum_lines` and `curly_bracket_lines` (`{`) count lines that got so far; C4 drops
+    a text with one. `sentences` are those of the lines that stay.
 
     `edits` are the stretches to take out, in characters, in order, without overlap: what is left
     is the text that C4 keeps, one line after the other. With `paragraphs`, one empty line stays
@@ -73,7 +71,7 @@ def c4(
     kept = verdicts == 0
     boundaries = np.zeros(len(kept), dtype=np.int64)
     staying = lines.lines.filter(pl.Series(kept))
-    boundaries[kept] = 1 + staying.str.count_matches(_BOUNDARY).to_numpy()
+    boundaries[kept] = 1 + staying.str.count_matches(SENTENCE_BOUNDARY).to_numpy()
     every = np.bincount(lines.rows, minlength=len(texts))
     edits, left = _edits(texts, lines, kept, paragraphs=paragraphs)
     columns = {

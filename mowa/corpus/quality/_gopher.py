@@ -9,7 +9,15 @@ import polars as pl
 import pyarrow as pa
 
 from mowa.corpus.quality._ngrams import DUPLICATED, TOP, repeated_characters
-from mowa.corpus.quality._tokens import Array, Tokens, lines_of, only, shares, tokens_of
+from mowa.corpus.quality._tokens import (
+    Array,
+    Tokens,
+    lines_of,
+    only,
+    paragraphs_of,
+    shares,
+    tokens_of,
+)
 
 _RATIOS = (
     "mean_word_length",
@@ -109,14 +117,7 @@ def _repetition(texts: pl.Series, tokens: Tokens) -> pl.DataFrame:
     characters = _numbers(texts.str.len_chars())
     columns: dict[str, Array] = {}
     lines = lines_of(texts.str.replace_all(r"\n+", "\n"))
-    # A separator record that no text of the corpus holds: control characters are taken out.
-    parts = lines_of(
-        texts.str.strip_chars()
-        .str.replace_all("\n{2,}", "\x00")
-        .str.replace_all("\n", "\x01", literal=True)
-        .str.replace_all("\x00", "\n", literal=True)
-    )
-    for name, pieces in (("line", lines), ("paragraph", parts)):
+    for name, pieces in (("line", lines), ("paragraph", paragraphs_of(texts))):
         repeated = pieces.repeated
         again = only(pieces, repeated)
         total = np.bincount(pieces.rows, minlength=len(texts))

@@ -38,8 +38,8 @@ def repeated_characters(tokens: Tokens) -> tuple[dict[int, Array], dict[int, Arr
             ends[begin : end + 1],
             offsets,
             rows,
-            {n: column[first:last] for n, column in top.items()},
-            {n: column[first:last] for n, column in duplicated.items()},
+            top={n: column[first:last] for n, column in top.items()},
+            duplicated={n: column[first:last] for n, column in duplicated.items()},
         )
     return top, duplicated
 
@@ -61,6 +61,7 @@ def _measure(
     ends: Array,
     offsets: Array,
     rows: Array,
+    *,
     top: dict[int, Array],
     duplicated: dict[int, Array],
 ) -> None:
@@ -81,7 +82,7 @@ def _measure(
         if n in top and len(places):
             _top(n, firsts, ends, rows, top[n])
         if n in duplicated and len(places):
-            _walk(n, places, firsts, ends, rows, duplicated[n])
+            _walk(n, places, firsts, ends, rows, found=duplicated[n])
 
 
 def _repeating(sequence: Array, places: Array, count: int) -> tuple[Array, Array]:
@@ -112,7 +113,7 @@ def _top(n: int, firsts: Array, ends: Array, rows: Array, top: Array) -> None:
     top[rows[unique]] = (ends[unique + n] - ends[unique] + n - 1) * counts
 
 
-def _walk(n: int, places: Array, firsts: Array, ends: Array, rows: Array, found: Array) -> None:
+def _walk(n: int, places: Array, firsts: Array, ends: Array, rows: Array, *, found: Array) -> None:
     """Add the characters of n-grams met before, in a walk that leaps over each."""
     skipped = bytearray(len(rows) + n)
     leap = bytes([1]) * n

@@ -10,7 +10,14 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from mowa.corpus.quality._tokens import Array, Tokens, lines_of, shares, tokens_of
+from mowa.corpus.quality._tokens import (
+    SENTENCE_BOUNDARY,
+    Array,
+    Tokens,
+    paragraphs_of,
+    shares,
+    tokens_of,
+)
 from mowa.errors import UsageError
 
 _COUNTS = (
@@ -51,12 +58,47 @@ SPEAKLEASH = pa.schema(
 # Morfeusz knows the forms of a word, not which of them a sentence means. Of the readings the first
 # in this order is taken, then the first of Morfeusz: function words before the rare nouns that
 # look like them, adjectives before their use as nouns. On the 1,000 sentences of UD Polish-PUD
-# it agrees on the coarse class of 95 in 100 words (docs/signals.md).
+# it agrees with the treebank on 88 in 100 words (docs/signals.md).
 _ORDER = (
-    "prep conj comp part aglt bedzie siebie ppron3 ppron12 num fin praet winien pred impt inf imps "
-    "pcon pant adv adjp adjc adja adj ppas pact subst ger depr numcol cond brev interj burk frag "
-    "romandig dig interp"
-).split()
+    "prep",
+    "conj",
+    "comp",
+    "part",
+    "aglt",
+    "bedzie",
+    "siebie",
+    "ppron3",
+    "ppron12",
+    "num",
+    "fin",
+    "praet",
+    "winien",
+    "pred",
+    "impt",
+    "inf",
+    "imps",
+    "pcon",
+    "pant",
+    "adv",
+    "adjp",
+    "adjc",
+    "adja",
+    "adj",
+    "ppas",
+    "pact",
+    "subst",
+    "ger",
+    "depr",
+    "numcol",
+    "cond",
+    "brev",
+    "interj",
+    "burk",
+    "frag",
+    "romandig",
+    "dig",
+    "interp",
+)
 _RANK = {name: rank for rank, name in enumerate(_ORDER)}
 _CLASSES = {
     "noun": ("subst", "ger", "depr"),
@@ -67,12 +109,36 @@ _CLASSES = {
     "x": ("brev", "frag"),
 }
 _CLASS_OF = {tag: name for name, tags in _CLASSES.items() for tag in tags}
+# Pronouns and determiners that Morfeusz calls adjectives, and the auxiliaries.
+_DETERMINERS = frozenset(
+    (
+        "który",
+        "ten",
+        "tamten",
+        "swój",
+        "mój",
+        "twój",
+        "nasz",
+        "wasz",
+        "jaki",
+        "taki",
+        "każdy",
+        "żaden",
+        "wszystek",
+        "jakiś",
+        "któryś",
+        "inny",
+        "sam",
+        "czyj",
+        "niektóry",
+    )
+)
+_AUXILIARIES = ("być", "zostać", "zostawać")
 _NAMES = ("imię", "nazwisko", "nazwa_geograficzna", "nazwa_własna", "nazwa_organizacji")
 
 _CACHE = 400_000  # words: about 100 MB
 _LONGEST = 60  # characters of a word that is looked up; Morfeusz takes time by the square
 _VOWELS = r"(?i)i?[aąeęoóuy]|i"
-_BOUNDARY = r"[.?!]\p{P}*(?:\s[\s\p{P}]*[^\s\p{P}]|\p{Lu})"
 
 
 def speakleash(
@@ -82,7 +148,7 @@ def speakleash(
 
     The names and the rules of `quality` are SpeakLeash's, whose values come from spaCy's model of
     Polish; these come from Morfeusz and from our own words, so they are near, not equal. `oovs` are
-    words that Morfeusz does not know, and `gunning_fog` counts words of three syllables or more.
+    words that Morfeusz does not know, and `gunning_fog` counts words of four syllables or more.
 
     Raises:
         UsageError: Where morfeusz2 (the extra `pl`) is not installed.
@@ -161,10 +227,11 @@ def _quality() -> pl.Expr:
 
 
 def _sentences(texts: pl.Series) -> Array:
-    """Sentences of the lines that are not blank; a line break ends one."""
-    lines = lines_of(texts)
-    full = lines.lines.str.contains(r"\S").to_numpy()
-    return lines.sums(full * (1 + lines.lines.str.count_matches(_BOUNDARY).to_numpy()))
+    """Sentences of each text: an empty line ends one, a mere line break does not."""
+    paragraphs = paragraphs_of(texts)
+    full = paragraphs.lines.str.contains(r"\S").to_numpy()
+    ends = paragraphs.lines.str.count_matches(SENTENCE_BOUNDARY).to_numpy()
+    return paragraphs.sums(full * (1 + ends.astype(np.int64)))
 
 
 def _table(words: pl.Series, stop_words: frozenset[str]) -> pl.DataFrame:
@@ -205,7 +272,7 @@ def _table(words: pl.Series, stop_words: frozenset[str]) -> pl.DataFrame:
         word.str.contains(r"\p{Ll}\p{Lu}").alias("camel_case"),
         (is_word & word.str.contains(r"^\p{Lu}")).alias("capitalized_words"),
         (is_word * word.str.len_chars()).cast(pl.Int64).alias("letters"),
-        (is_word & (word.str.count_matches(_VOWELS) >= 3)).alias("hard"),
+        (is_word & (word.str.count_matches(_VOWELS) >= 4)).alias("hard"),
     )
 
 
@@ -222,13 +289,15 @@ def _reading(word: str) -> tuple[str, str]:
     )
     if best is None or best[2] == "ign":
         return ("unknown-name" if word[0].isupper() else "unknown"), word
-    lemma = best[1].partition(":")[0]
-    tag = best[2].partition(":")[0]
-    if tag == "subst" and word[0].isupper() and any(name in _NAMES for name in best[3]):
-        return "name", lemma
-    if lemma == "być" and _CLASS_OF.get(tag) == "verb":
-        return "auxiliary", lemma
-    return _CLASS_OF.get(tag, "other"), lemma
+    lemma, tag = best[1].partition(":")[0], best[2].partition(":")[0]
+    kind = _CLASS_OF.get(tag, "other")
+    if kind == "noun" and word[0].isupper() and any(name in _NAMES for name in best[3]):
+        kind = "name"
+    elif kind == "verb" and lemma in _AUXILIARIES:
+        kind = "auxiliary"
+    elif kind == "adj" and lemma in _DETERMINERS:
+        kind = "determiner"
+    return kind, lemma
 
 
 @cache

@@ -19,6 +19,9 @@ _ADDRESS = r"(?:https?://|www\.)\S*[\p{L}\p{N}/]"
 _JOINED = r"""[.'_#*&+@\\|^%]+[\p{Ll}\p{N}]|[,:!?<>=/()\[\]"]+\p{N}|\p{N}[,:!?<>=/()\[\]"]\p{L}"""
 TOKEN = rf"{_ADDRESS}|[\p{{L}}\p{{M}}\p{{N}}](?:{_JOINED}|[\p{{L}}\p{{M}}\p{{N}}])*|\S"
 
+# A sentence ends at . ? ! behind which, after quotation marks and the like, another begins.
+SENTENCE_BOUNDARY = r"[.?!]\p{P}*(?:\s[\s\p{P}]*[^\s\p{P}]|\p{Lu})"
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -84,6 +87,17 @@ def lines_of(texts: pl.Series) -> Lines:
     lines = found.explode()
     rows = np.repeat(np.arange(len(texts)), found.list.len().to_numpy())
     return Lines(rows, lines, lines.str.len_chars().cast(pl.Int64).to_numpy(), len(texts))
+
+
+def paragraphs_of(texts: pl.Series) -> Lines:
+    """The pieces of each text between empty lines, as `lines_of` gives lines."""
+    # Line breaks within a paragraph make way for a sign that no text of a corpus has.
+    return lines_of(
+        texts.str.strip_chars()
+        .str.replace_all("\n{2,}", "\x00")
+        .str.replace_all("\n", "\x01", literal=True)
+        .str.replace_all("\x00", "\n", literal=True)
+    )
 
 
 def only(lines: Lines, wanted: Array) -> Lines:

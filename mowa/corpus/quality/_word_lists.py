@@ -27,8 +27,8 @@ def read_word_list(path: Path) -> tuple[str, ...]:
     texts are searched. Empty ones and repetitions go.
 
     Raises:
-        DataError: Where the file cannot be read, is no UTF-8, has more than 8 MiB or 200,000 entries, or
-            an entry of more than 200 characters.
+        DataError: Where the file cannot be read, is no UTF-8, or has more than 8 MiB, 200,000
+            entries, or an entry of more than 200 characters.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
