@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from mowa.corpus.labels._session import Session
@@ -49,38 +49,38 @@ def application(session: Session, token: str, port: int) -> FastAPI:
     hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
 
     @app.middleware("http")
-    async def guard(
-        request: Request, follow: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
+    async def guard(request: Request, follow: Callable[[Request], Awaitable[Response]]) -> Response:
         refused = _refusal(request, hosts, token)
         response = Response(status_code=refused) if refused else await follow(request)
         response.headers.update(_HEADERS)
         return response
 
+    routes = APIRouter(prefix=f"/{token}")
+
     # One event loop and no await inside: two requests never change the session at once.
-    @app.get("/{key}/state")
-    async def state(key: str) -> dict[str, Any]:
+    @routes.get("/state")
+    async def state() -> dict[str, Any]:
         return session.state()
 
-    @app.post("/{key}/label")
-    async def label(key: str, answer: Answer) -> dict[str, Any]:
+    @routes.post("/label")
+    async def label(answer: Answer) -> dict[str, Any]:
         if answer.label is None or not session.label(answer.doc_id, answer.label):
             raise HTTPException(409)
         return session.state()
 
-    @app.post("/{key}/skip")
-    async def skip(key: str, answer: Answer) -> dict[str, Any]:
+    @routes.post("/skip")
+    async def skip(answer: Answer) -> dict[str, Any]:
         if not session.skip(answer.doc_id):
             raise HTTPException(409)
         return session.state()
 
-    @app.post("/{key}/undo")
-    async def undo(key: str) -> dict[str, Any]:
+    @routes.post("/undo")
+    async def undo() -> dict[str, Any]:
         taken = session.undo()
         return {**session.state(), "undone": taken}
 
-    @app.get("/{key}/{name:path}")
-    async def file(key: str, name: str) -> Response:
+    @routes.get("/{name:path}")
+    async def file(name: str) -> Response:
         if name not in _FILES:
             raise HTTPException(404)
         path, kind = _FILES[name]
@@ -88,6 +88,7 @@ def application(session: Session, token: str, port: int) -> FastAPI:
             resources.files("mowa.corpus.labels").joinpath(path).read_bytes(), media_type=kind
         )
 
+    app.include_router(routes)
     return app
 
 
@@ -126,12 +127,15 @@ def _refusal(request: Request, hosts: set[str], token: str) -> int | None:
     first = request.url.path.split("/")[1]
     if not secrets.compare_digest(first.encode(), token.encode()):
         return 404
-    if request.method == "POST":
-        length = request.headers.get("content-length", "")
-        if not length.isascii() or not length.isdigit():
-            return 411
-        if len(length) > 6 or int(length) > _LARGEST_BODY:
-            return 413
-        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return 415
+    return _body_refusal(request) if request.method == "POST" else None
+
+
+def _body_refusal(request: Request) -> int | None:
+    length = request.headers.get("content-length", "")
+    if not length.isascii() or not length.isdigit():
+        return 411
+    if len(length) > 6 or int(length) > _LARGEST_BODY:
+        return 413
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        return 415
     return None
