@@ -24,7 +24,8 @@ def corpus() -> None:
     """Questions to a corpus."""
 
 
-corpus_app.command()(label), corpus_app.command()(train_classifier)
+corpus_app.command()(label)
+corpus_app.command()(train_classifier)
 
 
 @corpus_app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,7 @@ def calibrated(values: Floats, method: str, arrays: Arrays) -> Floats:
     else:
         steps = arrays["steps"].tolist()
         chances = np.empty_like(values)
-        for index, (start, stop) in enumerate(zip(steps, steps[1:], strict=False)):
+        for index, (start, stop) in enumerate(pairwise(steps)):
             inputs, outputs = arrays["inputs"][start:stop], arrays["outputs"][start:stop]
             chances[:, index] = np.interp(values[:, index], inputs, outputs)
     if values.shape[1] == 1:

@@ -59,7 +59,7 @@ def train(
         DataError: Where a line is no label of this corpus, or a class has too few texts.
     """
     try:
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has none
     except ModuleNotFoundError as error:
         raise UsageError(
             "training a classifier needs the package scikit-learn", fix="pip install 'mowa[label]'"

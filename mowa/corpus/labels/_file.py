@@ -135,8 +135,7 @@ class LabelWriter:
         try:
             size = os.fstat(self._handle).st_size
             try:
-                if os.write(self._handle, data) < len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                _write_all(self._handle, data)
                 os.fsync(self._handle)
             except OSError as error:
                 os.ftruncate(self._handle, size)
@@ -163,6 +162,11 @@ class LabelWriter:
 def now() -> str:
     """The time as label files hold it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    if os.write(handle, data) < len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Label]]:

@@ -94,7 +94,8 @@ def _folder_of(corpus: Path, shard: str, column: str) -> Path:
 
 
 def _length() -> pl.Expr:
-    return pl.col("characters").cut(list(_LENGTHS)).cast(pl.String)
+    above = pl.sum_horizontal(pl.col("characters") > bound for bound in _LENGTHS)
+    return pl.format("length {}", above.cast(pl.Int64) + 1)
 
 
 def _key(values: pl.Series) -> pl.Expr:
