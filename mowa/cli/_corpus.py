@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, add_row, console, grid, show_wide
+from mowa.cli._label import label, train_classifier
 from mowa.errors import UsageError
 from mowa.workspace import Artifact, Workspace
 
@@ -21,6 +22,10 @@ corpus_app = typer.Typer(no_args_is_help=True, help="Questions to a corpus.")
 @corpus_app.callback()
 def corpus() -> None:
     """Questions to a corpus."""
+
+
+corpus_app.command()(label)
+corpus_app.command()(train_classifier)
 
 
 @corpus_app.command()
