@@ -104,7 +104,7 @@ class Corpus:
             raise UsageError(
                 "the package datasets is not installed", fix="pip install datasets"
             ) from error
-        return Dataset(self.to_polars().to_arrow())
+        return Dataset.from_polars(self.to_polars())
 
     def why(self, doc_id: str) -> Explanation:
         """Why a document was kept or not: every rule, its value and its bounds."""

@@ -67,8 +67,7 @@ def replay(corpus: Path, settings: Sequence[str], pack: LanguagePack | None = No
     old = _policy(before)
     new, changed = changed_policy(corpus, old, settings, pack)
     frames = [
-        _compared(frame, after)
-        for _, frame, after in _decided(corpus, before["shards"], new)
+        _compared(frame, after) for _, frame, after in _decided(corpus, before["shards"], new)
     ]
     whole = pl.concat(frames)
     moved = whole.filter(pl.col("was_kept") != pl.col("is_kept"))

@@ -119,8 +119,10 @@ def _matches(
             for name in fields
         ).filter(pl.any_horizontal(f"{name}?" for name in fields))
         # Everything before the match, so that its place is known in characters.
-        around = rf"(?s)^(.*?)({wanted})" if not wanted.startswith("(?i)") else (
-            rf"(?si)^(.*?)({wanted[4:]})"
+        around = (
+            rf"(?s)^(.*?)({wanted})"
+            if not wanted.startswith("(?i)")
+            else (rf"(?si)^(.*?)({wanted[4:]})")
         )
         return marked.with_columns(
             part.alias(f"{name}{end}")
