@@ -1,4 +1,4 @@
-"""A catalogue that others can mirror: `speakleash.json`, a list of datasets with size and hashes."""
+"""A catalogue that others can mirror: `speakleash.json`, datasets with their sizes and hashes."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ def replay(corpus: Path, settings: Sequence[str], pack: LanguagePack | None = No
         thresholds=changed,
         sources={row.pop("source"): row for row in sources.sort("source").to_dicts()},
         reasons=_reasons(whole),
-        gained=moved["is_kept"].sum(),
-        lost=moved["was_kept"].sum(),
+        gained=int(moved["is_kept"].sum()),
+        lost=int(moved["was_kept"].sum()),
         examples=tuple(examples.select("doc_id", "source", "before", "after", "detail").to_dicts()),
     )
 

@@ -141,7 +141,7 @@ def _snippet(row: dict[str, object], field: str, *, fold: bool) -> str:
     if not isinstance(start, int) or not isinstance(length, int):
         return " ".join(text[: 2 * _CONTEXT].split())
     if fold and start + length > len(text):
-        start, length = max(0, len(text) - length), length
+        start = max(0, len(text) - length)
     first, last = max(0, start - _CONTEXT), start + min(length, 4 * _CONTEXT) + _CONTEXT
     shown = " ".join(text[first:last].split())
     return f"{'…' if first else ''}{shown}{'…' if last < len(text) else ''}"

@@ -81,7 +81,8 @@ def distribution(
     )
     found = values["value"].drop_nulls().to_numpy()
     found = found[np.isfinite(found)]
-    counts, edges = np.histogram(found, bins=_bins(found)) if found.size else ([], [])
+    edges = _bins(found) if found.size else []
+    counts = np.histogram(found, bins=edges)[0].tolist() if found.size else []
     return Distribution(
         signal,
         tuple(grouped.sort("group").to_dicts()),
