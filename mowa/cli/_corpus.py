@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mowa.cli import _corpus_compare, _corpus_look, _corpus_share
 from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, add_row, console, grid, show_wide
 from mowa.cli._label import label, train_classifier
 from mowa.errors import UsageError
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from mowa.corpus import Explanation, Rule
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Questions to a corpus.")
+corpus_app.command()(_corpus_look.show)
+corpus_app.command()(_corpus_look.stats)
+corpus_app.command()(_corpus_look.sample)
+corpus_app.command()(_corpus_look.search)
+corpus_app.command()(_corpus_compare.diff)
+corpus_app.command()(_corpus_compare.replay)
+corpus_app.command("import")(_corpus_share.bring_in)
+corpus_app.command()(_corpus_share.catalogue)
 
 
 @corpus_app.callback()
@@ -67,6 +76,7 @@ class _Form(StrEnum):
     SPEAKLEASH = "speakleash"
     JSONL = "jsonl"
     PARQUET = "parquet"
+    DATASETS = "datasets"
 
 
 class _Split(StrEnum):
@@ -99,7 +109,7 @@ def export(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     force: Annotated[bool, typer.Option("--force", help="Write over files of that name.")] = False,
 ) -> None:
-    """Write the kept documents as a SpeakLeash dataset, JSON Lines or Parquet."""
+    """Write the kept documents: a SpeakLeash or Hugging Face dataset, JSON Lines, Parquet."""
     from mowa.corpus import export as export_corpus
 
     found = Workspace.open(workspace).get(corpus)

@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from mowa.corpus._export_datasets import Card, write_datasets
 from mowa.corpus._export_speakleash import About, manifest, record
 from mowa.corpus._read import manifest_of, shard_names
-from mowa.corpus._schema import read_frame, read_groups
-from mowa.errors import DataError, UsageError
+from mowa.corpus.catalogue._frames import documents_of, table
+from mowa.errors import UsageError
 from mowa.workspace import write_text, writing
 
-Form = Literal["speakleash", "jsonl", "parquet"]
+Form = Literal["speakleash", "jsonl", "parquet", "datasets"]
 Split = Literal["train", "held_out", "all"]
 Release = Literal["open", "research"]
 
@@ -69,7 +70,8 @@ def export(
 
     ``speakleash`` writes ``NAME.jsonl.zst``, ``NAME.sample`` (the first five records) and, last,
     ``NAME.manifest``; ``jsonl`` writes ``NAME.jsonl.zst`` and ``parquet`` ``NAME.parquet``, with
-    the fields that the readers take by themselves. A file appears whole or not at all.
+    the fields that the readers take by themselves; ``datasets`` writes a folder ``NAME`` in the
+    layout of Hugging Face datasets. A file appears whole or not at all.
 
     Args:
         corpus: The folder of the corpus.
@@ -94,7 +96,10 @@ def export(
             f"{name!r} is no name for a dataset",
             fix="take letters, digits, `.`, `_` and `-`, a hundred at most; no sign comes first",
         )
-    data = out / (f"{name}.parquet" if form == "parquet" else f"{name}.jsonl.zst")
+    if form == "datasets":
+        data = out / name
+    else:
+        data = out / (f"{name}.parquet" if form == "parquet" else f"{name}.jsonl.zst")
     beside = [out / f"{name}{end}" for end in (".sample", ".manifest") if form == "speakleash"]
     there = [path.name for path in (data, *beside) if path.exists()]
     if there and not force:
@@ -109,7 +114,14 @@ def export(
         path.unlink(missing_ok=True)
     sample: list[dict[str, Any]] = []
     frames = _frames(corpus, split, release, _COLUMNS)
-    if form == "parquet":
+    files: tuple[Path, ...] = (data, *beside)
+    if form == "datasets":
+        splits: tuple[Split, ...] = ("train", "held_out") if split == "all" else (split,)
+        card = Card(name, description, str(manifest_of(corpus)["language"]), cells, cells.total())
+        files, characters = write_datasets(
+            data, {one: _frames(corpus, one, release, _COLUMNS) for one in splits}, card
+        )
+    elif form == "parquet":
         characters = _write_parquet(data, frames)
     else:
         characters = _write_lines(data, frames, form, sample)
@@ -133,7 +145,7 @@ def export(
     licences: Counter[str] = Counter()
     for (_, licence, _), count in cells.items():
         licences[licence] += count
-    return Exported((data, *beside), documents, characters, left_out, dict(licences.most_common()))
+    return Exported(files, documents, characters, left_out, dict(licences.most_common()))
 
 
 def _cells(
@@ -165,28 +177,21 @@ def _cells(
 def _frames(
     corpus: Path, split: Split, release: Release | None, columns: Sequence[str]
 ) -> Iterator[pl.DataFrame]:
-    """Kept documents with `identified` and `confidence`, a row group at a time."""
-    chosen = pl.col("decision") == "keep"
+    """Kept documents with `identified` and `confidence`, a shard at a time."""
+    chosen = pl.lit(value=True)
     if split != "all":
         chosen &= pl.col("split") == split
     if release != "research":
         chosen &= pl.col("release") == "open"
+    measured = [name for name in manifest_of(corpus)["signals"] if name.startswith("language@")]
     for shard in shard_names(corpus):
-        file = f"{shard}.parquet"
-        decisions = read_frame(corpus / "decisions" / file, ("decision", "split"))
-        languages = read_frame(corpus / "signals" / "language@1" / file)
-        languages = languages.rename({"language": "identified"})
-        row = 0
-        for group in read_groups(corpus / "documents" / file, columns):
-            parts = [part.slice(row, group.height) for part in (decisions, languages)]
-            row += group.height
-            if any(part.height != group.height for part in parts):
-                raise DataError(
-                    f"decisions or signals of {shard} have other rows than its documents",
-                    where=str(corpus),
-                    fix="`mowa verify` finds damaged artifacts; run the recipe again",
-                )
-            yield pl.concat([group, *parts], how="horizontal").filter(chosen)
+        frame = documents_of(corpus, shard, columns)
+        rows = frame["row"]
+        for name in measured:
+            path = corpus / "signals" / name / f"{shard}.parquet"
+            identified = table(path, ("language", "confidence"))[rows]
+            frame = frame.hstack(identified.rename({"language": "identified"}))
+        yield frame.filter(chosen)
 
 
 def _write_lines(

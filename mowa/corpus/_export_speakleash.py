@@ -41,7 +41,7 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
     meta: dict[str, Any] = {"name": row["title"] or row["doc_id"]}
     meta |= {name: row[name] for name in _STRINGS if row[name] is not None}
     meta["characters"] = len(row["text"])
-    if row["identified"] not in {None, UNDETERMINED}:
+    if row.get("identified") not in {None, UNDETERMINED}:
         score = round(row["confidence"], 4)
         meta["language"] = {"lang": shortest_tag(row["identified"]), "score": score}
     return {"text": row["text"], "meta": meta}
