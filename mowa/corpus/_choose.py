@@ -106,7 +106,12 @@ def _copies(work: Work, out: Path) -> pl.DataFrame:
             rows.append(frame.hstack(about.hstack(sizes)[frame["row"]]).drop("row"))
     if not rows:
         return pl.DataFrame(schema=dict.fromkeys(CHOSEN.names, pl.String))
-    found = duplicate_of(pl.concat(rows), work.policy.priority)
+    return copies(pl.concat(rows), work.policy)
+
+
+def copies(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """`doc_id`, `reason` and `detail` of documents of which another copy stays (`duplicate_of`)."""
+    found = duplicate_of(frame, policy.priority)
     return found.select(
         "doc_id",
         pl.when("same")
@@ -119,11 +124,13 @@ def _copies(work: Work, out: Path) -> pl.DataFrame:
 
 def _groups(work: Work, shard: str) -> pl.DataFrame:
     """`cluster` and `group` (of near copies, else of exact ones; null for no text)."""
-    frame = read_frame(work.duplicates / f"{shard}.parquet")
-    group = pl.col("cluster")
-    if work.policy.near_duplicates and "near_cluster" in frame.columns:
-        group = pl.coalesce("near_cluster", group)
-    return frame.select("cluster", group.alias("group"))
+    return grouped(read_frame(work.duplicates / f"{shard}.parquet"), work.policy)
+
+
+def grouped(duplicates: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """`cluster`, and the `group` of which one document stays; null for a document without text."""
+    group = pl.coalesce("near_cluster", "cluster") if policy.near_duplicates else pl.col("cluster")
+    return duplicates.select("cluster", group.alias("group"))
 
 
 def _judged(out: Path, shard: str) -> pl.DataFrame:
@@ -138,7 +145,18 @@ def _over_cap(work: Work, out: Path, taken: pl.DataFrame, cap: int) -> pl.DataFr
         frame = read_frame(path, ("host", "content_hash")).hstack(_judged(out, shard))
         frame = frame.filter(pl.col("eligible") & pl.col("host").is_not_null())
         rows.append(frame.select("doc_id", "host", "content_hash"))
-    frame = pl.concat(rows).join(taken, on="doc_id", how="anti").sort("content_hash", "doc_id")
+    return over_cap(pl.concat(rows), taken, cap)
+
+
+def over_cap(frame: pl.DataFrame, taken: pl.DataFrame, cap: int) -> pl.DataFrame:
+    """`doc_id`, `reason` and `detail` of documents after the first `cap` of their host.
+
+    Args:
+        frame: `doc_id`, `host` and `content_hash` of documents that no rule rejects.
+        taken: `doc_id` of those of them that go anyway.
+        cap: How many of a host stay.
+    """
+    frame = frame.join(taken, on="doc_id", how="anti").sort("content_hash", "doc_id")
     over = frame.filter(pl.int_range(pl.len()).over("host") >= cap)
     return over.select(
         "doc_id",

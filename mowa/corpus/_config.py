@@ -24,7 +24,16 @@ class SignalsConfig(StepConfig):
     """What is measured of each document."""
 
     measure: list[str] = Field(
-        ["counts", "language", "duplicates"],
+        [
+            "counts",
+            "language",
+            "duplicates",
+            "gopher",
+            "c4",
+            "fineweb",
+            "composition",
+            "personal_data",
+        ],
         description="names of the signals; several steps may measure different ones",
     )
     language_characters: int = Field(
@@ -80,6 +89,12 @@ class CorpusConfig(StepConfig):
     )
     minimum_language_confidence: float = Field(
         0.5, ge=0, le=1, description="how sure the identifier must be of the corpus's language"
+    )
+    cut_lines: list[Literal["c4"]] = Field(
+        [], description="lines to cut from kept texts: those that C4's rules take out"
+    )
+    personal_data: dict[str, Literal["placeholder", "mask", "keep"]] = Field(
+        {}, description="what becomes of personal data in kept texts, by kind, over the defaults"
     )
     release: Literal["open", "research"] | None = Field(
         None, description="open: refuse documents that are for research only"

@@ -43,6 +43,7 @@ from mowa.workspace import Artifact, Inputs, Metrics, link_or_copy, write_text
 _DIMENSIONS = ("decision", "reason", "split", "source", "licence", "release")
 _SUMS = ("documents", "characters", "bytes")
 _EXAMPLES = 3
+_HOSTS = 100
 _EXAMPLE_CHARACTERS = 200
 
 
@@ -179,7 +180,13 @@ def decide_shard(work: _Work, out: Path) -> dict[str, Any]:
     )
     files += [f"decisions/{file}", f"edits/{file}"]
     write_frame(out / files[-2], decided, DECISIONS)
-    edits = edits_of(frame, decided["decision"] == KEEP, work.policy)
+
+    def texts(rows: list[int]) -> list[str]:
+        if not rows:
+            return []
+        return read_frame(work.documents, ("text",))["text"].gather(rows).to_list()
+
+    edits = edits_of(frame, texts, decided["decision"] == KEEP, work.policy)
     write_frame(out / files[-1], edits, EDITS)
     whole = frame.hstack(decided.drop("doc_id"))
     cells = whole.group_by(_DIMENSIONS).agg(
@@ -196,8 +203,28 @@ def decide_shard(work: _Work, out: Path) -> dict[str, Any]:
             for name, chosen in (("all", pl.lit(value=True)), ("kept", pl.col("decision") == KEEP))
         },
         "languages": dict(sorted(whole["language"].value_counts(sort=False).rows())),
+        "edits": _edited(edits["edits"]),
+        "hosts": _hosts(out / files[0], decided),
         "examples": examples.select("reason", "detail", "doc_id", "row").rows(),
     }
+
+
+def _edited(edits: pl.Series) -> dict[str, int]:
+    """How many edits of each kind there are, and in how many documents."""
+    kinds = edits.explode().drop_nulls().struct.field("kind")
+    counts = dict(sorted(kinds.value_counts(sort=False).rows()))
+    return {**counts, "documents": int((edits.list.len() > 0).sum())}
+
+
+def _hosts(documents: Path, decided: pl.DataFrame) -> list[tuple[str, int, int]]:
+    """Of each host of the shard: documents, and kept ones."""
+    hosts = read_frame(documents, ("host",)).hstack(decided.select("decision"))
+    counted = (
+        hosts.drop_nulls("host")
+        .group_by("host")
+        .agg(pl.len().alias("documents"), (pl.col("decision") == KEEP).sum().alias("keep"))
+    )
+    return sorted(counted.rows())
 
 
 def _lengths(characters: pl.Series) -> list[int]:
@@ -232,6 +259,8 @@ def _manifest(
                     for cell, sums in cells
                     if cell[dimension] == name and cell["decision"] == verdict
                 )
+    manifest["edits"] = dict(sorted(_added(result["edits"] for result in results).items()))
+    manifest["hosts"] = _largest_hosts(results)
     skipped = _skipped(documents)
     manifest["skipped"] = dict(sorted(skipped.items()))
     manifest["records"] = total["documents"] + skipped.total()
@@ -264,6 +293,16 @@ def _added(parts: Iterable[dict[str, int]]) -> Counter[str]:
     for part in parts:
         total.update(part)
     return total
+
+
+def _largest_hosts(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """The hosts with most kept documents."""
+    total: dict[str, Counter[str]] = {}
+    for result in results:
+        for host, documents, kept in result["hosts"]:
+            total.setdefault(host, Counter()).update(documents=documents, keep=kept)
+    largest = sorted(total.items(), key=lambda item: (-item[1]["keep"], item[0]))[:_HOSTS]
+    return {host: dict(counts) for host, counts in largest}
 
 
 def _skipped(documents: Sequence[Artifact]) -> Counter[str]:

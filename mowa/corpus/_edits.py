@@ -8,7 +8,7 @@ keeps the text as it came, so that another policy rewrites the edits alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from mowa.corpus._rules import Policy
 from mowa.corpus._schema import read_frame
+from mowa.corpus.personal import MASK, PLACEHOLDERS
 
 EDITS = pa.schema(
     [
@@ -106,6 +107,48 @@ def read_edits(corpus: Path, shard: str) -> pl.Series:
     return read_frame(corpus / "edits" / f"{shard}.parquet")["edits"]
 
 
-def edits_of(frame: pl.DataFrame, kept: pl.Series, policy: Policy) -> pl.DataFrame:  # noqa: ARG001
-    """The edits that the policy asks for of each document; none of those that are not kept."""
-    return pl.DataFrame({"edits": [[] for _ in range(frame.height)]}, schema={"edits": EDITS_TYPE})
+def edits_of(
+    frame: pl.DataFrame, texts: Callable[[list[int]], list[str]], kept: pl.Series, policy: Policy
+) -> pl.DataFrame:
+    """The edits that the policy asks for of each document; none of those that are not kept.
+
+    Args:
+        frame: The columns of the signals.
+        texts: Gives the texts of rows; asked only for those with personal data to replace.
+        kept: Which rows are kept.
+        policy: The rules in force.
+    """
+    none = pl.repeat(None, frame.height, eager=True)
+    cuts = [f"{name}_edits" for name in policy.cut_lines]
+    spans = frame["personal_data_spans"] if "personal_data_spans" in frame.columns else none
+    has = [frame[name].list.len() > 0 for name in cuts]
+    if spans is not none:
+        has.append(spans.list.len() > 0)
+    rows = (
+        (kept & pl.select(pl.any_horizontal(has)).to_series()).arg_true().to_list() if has else []
+    )
+    found: list[list[Edit]] = [[] for _ in range(frame.height)]
+    for row, text in zip(rows, texts(rows), strict=True):
+        lines = [
+            {**span, "kind": LINE, "replacement": ""}
+            for name in cuts
+            for span in frame[name][row].to_list()
+        ]
+        values = [
+            {
+                **span,
+                "replacement": replacement(text[span["start"] : span["end"]], span["kind"], action),
+            }
+            for span in (spans[row].to_list() if spans is not none else [])
+            if (action := policy.personal_data[span["kind"]]) != "keep"
+        ]
+        found[row] = merged(lines, values)
+    return pl.DataFrame({"edits": found}, schema={"edits": EDITS_TYPE})
+
+
+def replacement(text: str, span: Edit, action: str) -> str:
+    """What stands for a value: the placeholder of its kind, or its shape."""
+    if action == "placeholder":
+        return PLACEHOLDERS[span["kind"]]
+    value = text[span["start"] : span["end"]]
+    return "".join(MASK if sign.isalnum() else sign for sign in value)

@@ -77,8 +77,8 @@ def signals_report(metrics: Mapping[str, Any], path: Path) -> None:
                         (what, f"{metrics[key]:,}")
                         for what, key in (
                             ("documents", "documents"),
-                            ("exact duplicates", "duplicates"),
-                            ("texts that occur again", "clusters_of_duplicates"),
+                            ("exact copies", "exact_copies"),
+                            ("near copies, exact ones included", "near_copies"),
                         )
                         if key in metrics
                     ]

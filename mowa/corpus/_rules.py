@@ -17,14 +17,16 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from mowa.corpus._config import Bounds, CorpusConfig
 from mowa.corpus._language import identifiable, iso_639_3
 from mowa.corpus._table import SIGNALS, numeric
+from mowa.corpus.personal._kinds import whole_policy
 from mowa.errors import UsageError
 from mowa.languages import LanguagePack
 
@@ -58,6 +60,8 @@ class Policy:
     near_duplicates: bool = True
     priority: tuple[str, ...] = ()
     host_documents: int | None = None
+    cut_lines: tuple[str, ...] = ()
+    personal_data: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `manifest.json`."""
@@ -66,6 +70,7 @@ class Policy:
         record["protected"] = list(self.protected)
         record["hold_out"] = list(self.hold_out)
         record["priority"] = list(self.priority)
+        record["cut_lines"] = list(self.cut_lines)
         return record
 
     @classmethod
@@ -73,7 +78,7 @@ class Policy:
         """Read back what `to_json` wrote."""
         values = dict(record)
         limits = tuple(Limit(name, **item) for name, item in values.pop("thresholds").items())
-        for name in ("protected", "hold_out", "priority"):
+        for name in ("protected", "hold_out", "priority", "cut_lines"):
             values[name] = tuple(values[name])
         return cls(**{**values, "limits": limits})
 
@@ -139,6 +144,8 @@ def policy(
         near_duplicates=config.near_duplicates,
         priority=tuple(config.priority),
         host_documents=config.host_documents,
+        cut_lines=tuple(sorted(config.cut_lines)),
+        personal_data=whole_policy(dict(config.personal_data)),
     )
 
 
@@ -251,4 +258,9 @@ def _rules(policy: Policy) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
     return rules
 
 
-_WHOLE = ("characters", "bytes", "words", "lines")
+_WHOLE = frozenset(
+    column.name
+    for signal in SIGNALS.values()
+    for column in signal.columns
+    if pa.types.is_integer(column.type)
+)

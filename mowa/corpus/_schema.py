@@ -63,9 +63,6 @@ COUNTS = pa.schema(
     ]
 )
 LANGUAGE = pa.schema([("language", pa.string()), ("confidence", pa.float64())])
-DUPLICATES = pa.schema([("cluster", pa.string()), ("duplicate_of", pa.string())])
-
-HASHES = pa.schema([("doc_id", pa.string()), ("cluster", pa.string())])
 
 DECISIONS = pa.schema(
     [(name, pa.string()) for name in ("doc_id", "decision", "reason", "detail", "split")]

@@ -13,18 +13,23 @@ import polars as pl
 
 from mowa.corpus._config import SignalsConfig
 from mowa.corpus._counts import counts
-from mowa.corpus._duplicates import clusters, mark_duplicates
 from mowa.corpus._language import languages
 from mowa.corpus._report import signals_report
-from mowa.corpus._schema import HASHES, read_groups, shards_in, write_frame
+from mowa.corpus._schema import read_groups, shards_in, write_frame
 from mowa.corpus._table import SIGNALS, chosen
+from mowa.corpus.duplicates import DuplicateOptions, find_duplicates, sketch, write_sketches
+from mowa.corpus.personal import find
+from mowa.corpus.quality import Tokens, c4, fineweb, gopher, speakleash, tokens_of
+from mowa.corpus.quality._composition import composition
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Unit
 from mowa.languages import LanguagePack
 from mowa.workspace import Artifact, Inputs, Metrics
 
-# Hashes between the two stages; they are removed when the second has finished.
-_HASHES = ".hashes"
+# Sketches between the two stages; they are removed when the second has finished.
+_SKETCHES = ".sketches"
+_OPTIONS = DuplicateOptions()
+_FOUND = ("exact_clusters", "exact_copies", "near_clusters", "near_copies")
 
 
 @dataclass(frozen=True)
@@ -56,19 +61,15 @@ def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> M
         found.update(result["languages"])
     duplicates: dict[str, Any] = {}
     if "duplicates" in names:
-        hashes = [(unit.work.shard, f"{_HASHES}/{unit.work.shard}.parquet") for unit in units]
-        [duplicates] = context.map(
-            mark_duplicates, [Unit("duplicates", hashes)], out, label="duplicates"
-        )
-        shutil.rmtree(out / _HASHES, ignore_errors=True)
+        shards = [unit.work.shard for unit in units]
+        duplicates = find_duplicates(shards, out, context, _OPTIONS, _SKETCHES)
+        shutil.rmtree(out / _SKETCHES, ignore_errors=True)
     metrics = {
         "documents": sum(result["documents"] for result in results),
         "languages": dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))),
         "signals": [SIGNALS[name].folder for name in names],
     }
-    if duplicates:
-        metrics["duplicates"] = duplicates["duplicates"]
-        metrics["clusters_of_duplicates"] = duplicates["clusters"]
+    metrics |= {name: duplicates[name] for name in _FOUND if name in duplicates}
     signals_report(metrics, out / "report.html")
     return metrics
 
@@ -98,35 +99,68 @@ def shards_of(artifacts: Sequence[Artifact]) -> Iterator[tuple[str, Path]]:
 def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
     """Write the signals of one shard, and the hashes that find duplicates."""
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in work.names if name in _MEASURES}
-    hashes = []
+    sketches = []
     documents = 0
     for group in read_groups(work.path, _READ):
-        documents += group.height
-        for name, measured in parts.items():
-            measured.append(_MEASURES[name](group, work.language, work.config))
-        if "duplicates" in work.names:
-            hashes.append(group.select("doc_id", clusters(group["text"])))
+        for frame in group.iter_slices(_ROWS):
+            documents += frame.height
+            measured = measure(frame, tuple(parts), work.language, work.config)
+            for name, found in measured.items():
+                parts[name].append(found)
+            if "duplicates" in work.names:
+                sketches.append(sketch(frame, _OPTIONS))
     files = []
-    for name, measured in parts.items():
+    for name, found_parts in parts.items():
         signal = SIGNALS[name]
         files.append(f"signals/{signal.folder}/{work.shard}.parquet")
-        write_frame(out / files[-1], pl.concat(measured), signal.columns)
-    if hashes:
+        write_frame(out / files[-1], pl.concat(found_parts), signal.columns)
+    if sketches:
         # Not among the files of the ledger, which are there to stay.
-        write_frame(out / _HASHES / f"{work.shard}.parquet", pl.concat(hashes), HASHES)
-    found: dict[str, int] = {}
+        write_sketches(out / _SKETCHES, work.shard, sketches, _OPTIONS)
+    found_languages: dict[str, int] = {}
     if "language" in parts:
         spoken = pl.concat([frame.select("language") for frame in parts["language"]])["language"]
-        found = dict(sorted(spoken.value_counts(sort=False).rows()))
-    return {"files": files, "documents": documents, "languages": found}
+        found_languages = dict(sorted(spoken.value_counts(sort=False).rows()))
+    return {"files": files, "documents": documents, "languages": found_languages}
 
 
 _READ = ("doc_id", "text", "host")
+# Documents measured at a time: tokens of all of them are in memory.
+_ROWS = 1_024
 
-Measure = Callable[[pl.DataFrame, LanguagePack, SignalsConfig], pl.DataFrame]
 
-# What measures a row group of documents, by signal; `duplicates` needs all of them and is not here.
+def measure(
+    frame: pl.DataFrame, names: Sequence[str], pack: LanguagePack, config: SignalsConfig
+) -> dict[str, pl.DataFrame]:
+    """What the signals of these names say of documents, by name, with the columns of the table.
+
+    Args:
+        frame: The column `text`, one row a document.
+        names: Which signals.
+        pack: The language pack.
+        config: What the recipe says.
+    """
+    texts = frame["text"]
+    tokens = tokens_of(texts) if _TOKENISED.intersection(names) else None
+    return {name: _renamed(name, _MEASURES[name](texts, tokens, pack, config)) for name in names}
+
+
+def _renamed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """With the names of the table, which begin with the signal's where they are not alone."""
+    return frame.rename(dict(zip(frame.columns, SIGNALS[name].columns.names, strict=True)))
+
+
+Measure = Callable[[pl.Series, Tokens | None, LanguagePack, SignalsConfig], pl.DataFrame]
+
+# What measures documents by themselves, by signal; `duplicates` needs all of them.
 _MEASURES: dict[str, Measure] = {
-    "counts": lambda frame, pack, _: counts(frame["text"], pack.stop_words),
-    "language": lambda frame, _, config: languages(frame["text"], config.language_characters),
+    "counts": lambda texts, _, pack, __: counts(texts, pack.stop_words),
+    "language": lambda texts, _, __, config: languages(texts, config.language_characters),
+    "gopher": lambda texts, tokens, pack, _: gopher(texts, pack.stop_words, tokens=tokens),
+    "c4": lambda texts, _, __, ___: c4(texts),
+    "fineweb": lambda texts, tokens, _, __: fineweb(texts, tokens=tokens),
+    "composition": lambda texts, tokens, pack, _: composition(texts, pack.letters, tokens=tokens),
+    "speakleash": lambda texts, tokens, pack, _: speakleash(texts, pack.stop_words, tokens=tokens),
+    "personal_data": lambda texts, _, __, ___: find(texts),
 }
+_TOKENISED = frozenset(("gopher", "fineweb", "composition", "speakleash"))

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mowa.corpus._schema import COUNTS, DUPLICATES, LANGUAGE, rows_of, shards_in
+from mowa.corpus._schema import COUNTS, LANGUAGE, rows_of, shards_in
+from mowa.corpus.duplicates import DUPLICATES
+from mowa.corpus.personal import PERSONAL_DATA
+from mowa.corpus.quality import C4, FINEWEB, GOPHER, SPEAKLEASH
+from mowa.corpus.quality._composition import COMPOSITION
 from mowa.errors import DataError, UsageError
 from mowa.workspace import Artifact
 
@@ -30,12 +34,33 @@ class Signal:
         return f"{self.name}@{self.revision}"
 
 
+def _prefixed(name: str, columns: pa.Schema) -> pa.Schema:
+    """Columns that no other signal has: each begins with the signal's name."""
+    return pa.schema(
+        [
+            field if field.name.startswith(name) else field.with_name(f"{name}_{field.name}")
+            for field in columns
+        ]
+    )
+
+
 SIGNALS = {
     signal.name: signal
     for signal in (
         Signal("counts", 1, COUNTS),
         Signal("language", 1, LANGUAGE),
-        Signal("duplicates", 1, DUPLICATES),
+        Signal("duplicates", 2, DUPLICATES),
+        *(
+            Signal(name, revision, _prefixed(name, columns))
+            for name, revision, columns in (
+                ("gopher", 1, GOPHER),
+                ("c4", 1, C4),
+                ("fineweb", 1, FINEWEB),
+                ("composition", 1, COMPOSITION),
+                ("speakleash", 1, SPEAKLEASH),
+                ("personal_data", 1, PERSONAL_DATA),
+            )
+        ),
     )
 }
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from mowa.corpus._choose import copies, grouped, over_cap
 from mowa.corpus._config import Bounds, CorpusConfig, HoldOut
 from mowa.corpus._hold_out import set_aside
-from mowa.corpus._rules import KEEP, Policy, decide
+from mowa.corpus._rules import KEEP, Policy, decide, judge
 from mowa.corpus._rules import policy as policy_of
 from mowa.corpus.catalogue._frames import (
     aligned,
@@ -25,7 +26,7 @@ from mowa.errors import UsageError
 from mowa.languages import LanguagePack, Threshold
 
 _SETTING = re.compile(r"(?:thresholds\.)?([A-Za-z0-9_]+)(?:\.(minimum|maximum))?=(.+)")
-_ABOUT = ("doc_id", "language", "source", "content_hash")
+_ABOUT = ("doc_id", "language", "source", "licence", "release", "host", "content_hash")
 _OFF = {"off", "none", "{}"}
 _EXAMPLES = 5
 
@@ -191,26 +192,50 @@ def _decided(
         HoldOut(**{key: entry[key] for key in keys if entry.get(key) is not None})
         for entry in policy.hold_out
     ]
-    aside = set_aside(files, corpus / "signals", entries).clusters
-    decided = []
+    [folder] = [
+        name for name in checked_manifest(corpus)["signals"] if name.startswith("duplicates")
+    ]
+    aside = set_aside(files, corpus / "signals" / folder, entries).clusters
+    frames, judged = [], []
     for shard, path in files:
         about = table(path, _ABOUT).rename({"language": "declared"})
-        frame = aligned(corpus, shard, [about, *measured(corpus, shard)], about.height)
+        frames.append(aligned(corpus, shard, [about, *measured(corpus, shard)], about.height))
+        judged.append(judge(frames[-1], policy))
+    gone = _gone(frames, judged, policy)
+    decided = []
+    for (shard, _), frame, by_rules in zip(files, frames, judged, strict=True):
         old = table(corpus / "decisions" / f"{shard}.parquet", ("decision", "reason"))
         was = old.rename({"decision": "was", "reason": "was_for"})
+        about = frame.select("doc_id", "source", "characters")
         decided.append(
             (
                 shard,
-                aligned(
-                    corpus,
-                    shard,
-                    [frame.select("doc_id", "source", "characters"), was],
-                    frame.height,
-                ),
-                decide(frame, policy, aside),
+                aligned(corpus, shard, [about, was], frame.height),
+                decide(by_rules, frame, gone, policy, aside),
             )
         )
     return decided
+
+
+def _gone(
+    frames: Sequence[pl.DataFrame], judged: Sequence[pl.DataFrame], policy: Policy
+) -> pl.DataFrame:
+    """Documents that go because another copy stays, or by the cap of their host."""
+    columns = ("source", "licence", "release", "characters", "host", "content_hash")
+    whole = pl.concat(
+        [
+            found.select("doc_id", (pl.col("decision") == KEEP).alias("eligible"))
+            .hstack(frame.select(columns))
+            .hstack(grouped(frame, policy))
+            for frame, found in zip(frames, judged, strict=True)
+        ]
+    )
+    gone = copies(whole.filter(pl.col("group").is_not_null()), policy)
+    if policy.host_documents is None:
+        return gone
+    open_ones = whole.filter(pl.col("eligible") & pl.col("host").is_not_null())
+    capped = over_cap(open_ones, gone.select("doc_id"), policy.host_documents)
+    return pl.concat([gone, capped])
 
 
 def _compared(frame: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

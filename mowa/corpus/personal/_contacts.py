@@ -7,7 +7,17 @@ import re
 from collections.abc import Iterator
 
 from mowa.corpus.personal._text import (
-    AFTER, BEFORE, HYPHEN, SPACE, Span, after, before, candidates, digits, label, labels,
+    AFTER,
+    BEFORE,
+    HYPHEN,
+    SPACE,
+    Span,
+    after,
+    before,
+    candidates,
+    digits,
+    label,
+    labels,
 )  # fmt: skip
 
 _AT = re.compile(r"@|\s?[\[({]\s?(?:at|AT|małpa)\s?[\])}]\s?")
@@ -17,10 +27,59 @@ _DOMAIN = re.compile(rf"(?:[\w-]{{1,63}}{_DOT}){{1,8}}[A-Za-z]{{2,24}}(?![\w\0-]
 
 # Numbers of Poland: area codes and the first two digits of mobile numbers (UKE's numbering plan).
 _AREAS = frozenset(
-    "12 13 14 15 16 17 18 22 23 24 25 29 32 33 34 41 42 43 44 46 48 52 54 55 56 58 59 61 62 63 65"
-    " 67 68 71 74 75 76 77 81 82 83 84 85 86 87 89 91 94 95".split()
+    [
+        "12",
+        "13",
+        "14",
+        "15",
+        "16",
+        "17",
+        "18",
+        "22",
+        "23",
+        "24",
+        "25",
+        "29",
+        "32",
+        "33",
+        "34",
+        "41",
+        "42",
+        "43",
+        "44",
+        "46",
+        "48",
+        "52",
+        "54",
+        "55",
+        "56",
+        "58",
+        "59",
+        "61",
+        "62",
+        "63",
+        "65",
+        "67",
+        "68",
+        "71",
+        "74",
+        "75",
+        "76",
+        "77",
+        "81",
+        "82",
+        "83",
+        "84",
+        "85",
+        "86",
+        "87",
+        "89",
+        "91",
+        "94",
+        "95",
+    ]
 )
-_MOBILES = frozenset("45 50 51 53 57 60 66 69 72 73 78 79 88".split())
+_MOBILES = frozenset(["45", "50", "51", "53", "57", "60", "66", "69", "72", "73", "78", "79", "88"])
 _S = rf"(?:{SPACE}|{HYPHEN}|\.)?"
 _ABROAD = "1|7|3[0-469]|4[0134-79]|35[0-9]|37[0-9]|38[0-9]|42[01]"
 _WITH_CODE = re.compile(
