@@ -338,21 +338,62 @@ def test_damaged_signals_are_named(world):
     assert "counts@1" in str(caught.value)
 
 
-def test_duplicates_are_of_the_first_over_shards_and_inputs(world):
+def test_the_copy_that_stays_is_the_first_over_shards_and_inputs(world):
     text = POLISH.format(1)
     world.jsonl("b/b.jsonl", [{"id": "1", "text": "  " + text}, {"id": "2", "text": ""}])
-    world.jsonl("a/a.jsonl", [{"id": "3", "text": text.upper()}, {"id": "4", "text": ""}])
+    world.jsonl("a/a.jsonl", [{"id": "3", "text": text.upper()}, *FILLING["a"]])
     first = world.documents([world.inventory("b", "b")], step="pierwsze")
     second = world.documents([world.inventory("a", "a")], step="drugie")
     signals = world.signals([first, second])
-    folder = signals.path / "signals" / "duplicates@1"
-    original, later = (pl.read_parquet(folder / f"{name}-00000-000.parquet") for name in "ba")
-    ids = pl.read_parquet(first.path / "documents" / "b-00000-000.parquet")["doc_id"]
-    assert original["duplicate_of"].to_list() == [None, None]
-    assert later["duplicate_of"].to_list() == [ids[0], None]
-    assert original["cluster"][0] == later["cluster"][0]
-    assert signals.metrics["duplicates"] == signals.metrics["clusters_of_duplicates"] == 1
-    assert not (signals.path / ".hashes").exists()
+    corpus = world.corpus([first, second], signals, held_out=0.3)
+    original, later = (
+        pl.read_parquet(corpus.path / "decisions" / f"{name}-00000-000.parquet") for name in "ba"
+    )
+    assert original["decision"].to_list() == ["keep", "reject"]
+    assert later["detail"][0] == f"of {original['doc_id'][0]}"
+    assert signals.metrics["exact_copies"] == signals.metrics["exact_clusters"] == 1
+    assert not (signals.path / ".sketches").exists()
+
+
+def test_of_near_copies_one_stays_and_the_others_say_of_which(world):
+    body = " ".join(f"słowo{n}" for n in range(300))
+    rows = [{"id": str(n), "text": f"{body}. Wersja {n}."} for n in range(3)]
+    world.jsonl("a/a.jsonl", [*rows, {"id": "other", "text": POLISH}, *FILLING["a"]])
+    documents = world.documents([world.inventory("a", "a")])
+    signals = world.signals([documents])
+    off = {"minimum_language_confidence": 0.0, "held_out": 0.5}
+    off["thresholds"] = {}
+    table = table_of(world.corpus([documents], signals, near_duplicates=True, **off))
+    assert table["reason"].to_list()[:3].count("near-duplicate") == 2
+    assert table["decision"].to_list()[:3].count("keep") == 1
+    stays = table.head(3).filter(decision="keep")["doc_id"].item()
+    assert set(table.head(3).filter(decision="duplicate")["detail"]) == {f"of {stays}"}
+    apart = table_of(world.corpus([documents], signals, step="apart", **off))
+    assert apart["decision"].to_list()[:3] == ["keep"] * 3
+
+
+def test_personal_data_go_out_of_kept_texts_and_stay_out_of_the_signals(world):
+    text = f"{POLISH.format(1)} Pisz na adres jan.kowalski@poczta.example, tel. 601 234 567."
+    world.jsonl("a/a.jsonl", [{"id": "1", "text": text}, *FILLING["a"]])
+    documents = world.documents([world.inventory("a", "a")])
+    signals = world.signals([documents])
+
+    def kept(step, **config):
+        corpus = world.corpus([documents], signals, step=step, held_out=0.5, **config)
+        [shard] = shard_names(corpus.path)
+        parts = [kept_documents(corpus.path, shard, split) for split in ("train", "held_out")]
+        return corpus, next(t for t in pl.concat(parts)["text"] if "Pisz" in t)
+
+    corpus, redacted = kept("corpus")
+    assert redacted.endswith("Pisz na adres [EMAIL], tel. [TELEFON].")
+    manifest = json.loads((corpus.path / "manifest.json").read_text("utf-8"))
+    assert manifest["edits"] == {"documents": 1, "email": 1, "phone": 1}
+    _, masked = kept("masked", personal_data={"phone": "mask", "email": "keep"})
+    assert masked.endswith("jan.kowalski@poczta.example, tel. ### ### ###.")
+    for path in (signals.path / "signals").rglob("*.parquet"):
+        assert "kowalski" not in str(pl.read_parquet(path).to_dicts())
+    with pytest.raises(UsageError, match="no kind of personal data 'fone'"):
+        kept("typo", personal_data={"fone": "mask"})
 
 
 def test_thresholds_of_a_pack_without_a_signal_are_found(mixed):

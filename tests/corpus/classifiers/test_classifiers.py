@@ -194,9 +194,7 @@ def test_the_same_labels_give_the_same_bytes_in_any_order_of_lines(labelled, tmp
     assert (tmp_path / "a/model.npz").read_bytes() == (tmp_path / "c/model.npz").read_bytes()
 
 
-def test_copies_of_a_text_are_one_example_and_people_of_two_minds_teach_nothing(
-    labelled, tmp_path
-):
+def test_copies_of_a_text_are_one_example_and_people_of_two_minds_teach_nothing(labelled, tmp_path):
     rows = texts(60)
     corpus, labels = labelled([*rows, *rows[:20], rows[0]], annotators=("ewa", "jan"))
     first = json.loads(labels.read_text("utf-8").splitlines()[0])
