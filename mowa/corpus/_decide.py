@@ -76,7 +76,7 @@ def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Me
         _check_open(shards)
     duplicates = next(path for name, path in signals.items() if name.startswith("duplicates@"))
     counts = next(path for name, path in signals.items() if name.startswith("counts@"))
-    aside = set_aside(shards, duplicates, config.hold_out)
+    aside = set_aside(shards, duplicates, config.hold_out, near=config.near_duplicates)
     works = [_Work(shard, path, signals, rules, aside.clusters) for shard, path in shards]
     context.map(
         judge_shard, [Unit(f"judge/{work.shard}", work) for work in works], out, label="rules"

@@ -135,12 +135,9 @@ def edits_of(
             for span in frame[name][row].to_list()
         ]
         values = [
-            {
-                **span,
-                "replacement": replacement(text[span["start"] : span["end"]], span["kind"], action),
-            }
+            {**span, "replacement": replacement(text, span, policy.personal_data[span["kind"]])}
             for span in (spans[row].to_list() if spans is not none else [])
-            if (action := policy.personal_data[span["kind"]]) != "keep"
+            if policy.personal_data[span["kind"]] != "keep"
         ]
         found[row] = merged(lines, values)
     return pl.DataFrame({"edits": found}, schema={"edits": EDITS_TYPE})

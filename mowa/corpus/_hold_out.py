@@ -26,17 +26,22 @@ class SetAside:
 
 
 def set_aside(
-    shards: Iterable[tuple[str, Path]], duplicates: Path, entries: Sequence[HoldOut]
+    shards: Iterable[tuple[str, Path]],
+    duplicates: Path,
+    entries: Sequence[HoldOut],
+    *,
+    near: bool = True,
 ) -> SetAside:
     """Find the documents that `entries` name, and with them the clusters of their texts.
 
-    A cluster is held out whole: else a copy under another author or without a date would be kept
+    A cluster is held out whole: otherwise a copy under another author or without a date would be kept
     for training.
 
     Args:
         shards: Name and Parquet file of every shard of documents.
         duplicates: The folder of the signal `duplicates`.
         entries: What to set aside.
+        near: Set aside near copies too, where a corpus keeps one of them only.
 
     Raises:
         DataError: Where an entry matches no document.
@@ -50,9 +55,8 @@ def set_aside(
         for number, entry in enumerate(entries):
             found = frame.filter(matches(entry))
             counts[number] += found.height
-            for name in ("cluster", "near_cluster"):
-                if name in found.columns:
-                    clusters.update(found[name].drop_nulls())
+            for name in ("cluster", "near_cluster") if near else ("cluster",):
+                clusters.update(found[name].drop_nulls())
     for number, (entry, count) in enumerate(zip(entries, counts, strict=True)):
         if not count:
             raise DataError(

@@ -195,7 +195,8 @@ def _decided(
     [folder] = [
         name for name in checked_manifest(corpus)["signals"] if name.startswith("duplicates")
     ]
-    aside = set_aside(files, corpus / "signals" / folder, entries).clusters
+    duplicates = corpus / "signals" / folder
+    aside = set_aside(files, duplicates, entries, near=policy.near_duplicates).clusters
     frames, judged = [], []
     for shard, path in files:
         about = table(path, _ABOUT).rename({"language": "declared"})
