@@ -10,7 +10,6 @@ from mowa.corpus._language import iso_639_3
 from mowa.corpus._parts import part_labels
 from mowa.corpus._read import find_document, manifest_of, row_at
 from mowa.corpus._rules import Policy
-from mowa.corpus._schema import SIGNALS
 
 _EXCERPT_CHARACTERS = 300
 
@@ -94,7 +93,7 @@ def why(corpus: Path, doc_id: str) -> Explanation:
     document = find_document(corpus, doc_id)
     shard, row = document["shard"], document["row"]
     signals: dict[str, Any] = {}
-    for name in SIGNALS:
+    for name in manifest_of(corpus)["signals"]:
         signals |= row_at(corpus / "signals" / name / f"{shard}.parquet", row)
     decided = row_at(corpus / "decisions" / f"{shard}.parquet", row)
     first = signals["duplicate_of"]

@@ -31,7 +31,7 @@ def inventories(world):
     world.jsonl(
         "b/b.jsonl",
         [{"text": text(n), "id": f"b{n}", "title": f"Łódź {n}"} for n in range(40, 70)]
-        + [{"text": "Krótko.", "id": "short"}, {"text": "", "id": "none"}],
+        + [{"text": "Dnia 3 maja nie było rady.", "id": "short"}, {"text": "", "id": "none"}],
     )
     return [world.inventory(n, n, name=n) for n in ("a", "b")]
 
@@ -177,7 +177,7 @@ def test_a_sample_is_even_and_the_same_for_its_seed(corpus):
     assert not found.equals(draw(corpus, 10, seed=2))
     assert found["doc_id"].to_list() == draw(corpus, 99, seed=1)["doc_id"].to_list()[:10]
     rejects = draw(corpus, 9, decision="reject", reason="characters")
-    assert rejects["text"].to_list() == ["Krótko."]
+    assert rejects["text"].to_list() == ["Dnia 3 maja nie było rady."]
     with pytest.raises(UsageError, match="no reason is called"):
         draw(corpus, 1, decision=None, reason="caracters")
 
@@ -196,8 +196,9 @@ def test_a_difference_names_each_change(world, inventories, corpus):
 
 
 def test_added_gone_and_changed_documents_are_told(world, corpus, another_world):
-    world.jsonl("c/a.jsonl", [{"text": text(n) + "!", "id": f"a{n}"} for n in range(10, 60)])
-    later = world.whole([world.inventory("c", "c", name="a")], step="later", held_out=0.2)
+    other = another_world(world)
+    other.jsonl("a/a.jsonl", [{"text": text(n) + "!", "id": f"a{n}"} for n in range(10, 60)])
+    later = other.whole([other.inventory("a", "a", name="a")], held_out=0.2)
     found = diff(corpus, later.path)
     before = set(decided(corpus)["doc_id"])
     after = set(decided(later.path)["doc_id"])
@@ -252,13 +253,13 @@ def test_python_opens_filters_and_explains(corpus):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["show"], "sources"),
+        (["show"], "source"),
         (["show", "--json"], '"decisions"'),
         (["stats", "words"], "p50"),
         (["stats", "language", "--by", "decision"], "value"),
         (["stats", "words", "--json"], '"edges"'),
         (["sample", "-n", "2"], "──"),
-        (["sample", "--reason", "characters", "--json"], "Krótko."),
+        (["sample", "--reason", "characters", "--json"], "Dnia 3 maja nie było rady."),
         (["search", "krakowa", "--fold", "--limit", "2"], "Krakowa"),
         (["search", "nr 4[12]", "--regex", "--json"], '"snippet"'),
         (["replay", "--set", "words.minimum=40"], "no longer"),
