@@ -220,15 +220,15 @@ def test_a_damaged_manifest_is_a_clear_error(corpus, content):
 
 def test_a_parquet_file_of_another_schema_is_a_clear_error(corpus):
     for folder in ("documents", "decisions", "signals/counts@1"):
-        file = sorted((corpus / folder).glob("*.parquet"))[0]
+        file = min((corpus / folder).glob("*.parquet"))
         whole = file.read_bytes()
         file.unlink()  # it may be a second name of another artifact's file
         pl.DataFrame({"x": [1]}).write_parquet(file)
         with pytest.raises(UsageError):
-            list(search(corpus, "a", kept=False)) + [replay(corpus, ["words.minimum=1"])]
+            [*list(search(corpus, "a", kept=False)), replay(corpus, ["words.minimum=1"])]
         file.write_bytes(b"PAR1")
         with pytest.raises(UsageError, match="no Parquet file of a corpus"):
-            list(search(corpus, "a", kept=False)) + [replay(corpus, ["words.minimum=1"])]
+            [*list(search(corpus, "a", kept=False)), replay(corpus, ["words.minimum=1"])]
         file.write_bytes(whole)
 
 

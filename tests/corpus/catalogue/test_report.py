@@ -1,5 +1,6 @@
 """The page of a corpus: sections appear with their keys, and the funnel adds up."""
 
+import itertools
 import json
 
 import pytest
@@ -23,7 +24,7 @@ def test_the_funnel_ends_with_what_is_kept(corpus):
     rows = _funnel(manifest).rows
     assert [row[0] for row in rows[2:4]] == ["empty", "exact-duplicate"]
     assert rows[-1][-1] == manifest["decisions"]["keep"]["documents"]
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in itertools.pairwise(rows):
         assert before[-1] - after[1] == after[-1]
 
 
