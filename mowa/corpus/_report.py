@@ -213,7 +213,7 @@ def _funnel(manifest: Mapping[str, Any]) -> Table:
     left = manifest["documents"]
     skipped = manifest["records"] - left
     rows: list[list[Any]] = [["records", None, "", manifest["records"]]]
-    rows.append(["no document (skipped)", skipped, _share(skipped, manifest["records"]), left])
+    rows.append(["no document (skipped)", skipped, "", left])
     for name in _ordered_reasons(manifest):
         count = manifest["reasons"][name]["documents"]
         left -= count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,8 @@ def replay(corpus: Path, settings: Sequence[str], pack: LanguagePack | None = No
     old = _policy(before)
     new, changed = changed_policy(corpus, old, settings, pack)
     frames = [
-        _compared(frame, after) for _, frame, after in _decided(corpus, before["shards"], new)
+        _compared(frame, after)
+        for _, frame, after in _decided(corpus, before["shards"], new, splits=False)
     ]
     whole = pl.concat(frames)
     moved = whole.filter(pl.col("was_kept") != pl.col("is_kept"))
@@ -91,7 +92,7 @@ def replay(corpus: Path, settings: Sequence[str], pack: LanguagePack | None = No
 def decisions_under(corpus: Path, policy: Policy) -> pl.DataFrame:
     """The decisions, as a corpus step under `policy` would write them, shards one after another."""
     shards = checked_manifest(corpus)["shards"]
-    return pl.concat([after for _, _, after in _decided(corpus, shards, policy)])
+    return pl.concat([after for _, _, after in _decided(corpus, shards, policy, splits=True)])
 
 
 def changed_policy(
@@ -182,8 +183,8 @@ def _policy(manifest: Mapping[str, Any]) -> Policy:
 
 
 def _decided(
-    corpus: Path, shards: Sequence[Mapping[str, Any]], policy: Policy
-) -> list[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    corpus: Path, shards: Sequence[Mapping[str, Any]], policy: Policy, *, splits: bool
+) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
     """Of each shard its name, what decides and how it was decided, and the new decisions."""
     files = [(str(s["name"]), corpus / "documents" / f"{s['name']}.parquet") for s in shards]
     keys = HoldOut.model_fields
@@ -191,26 +192,31 @@ def _decided(
         HoldOut(**{key: entry[key] for key in keys if entry.get(key) is not None})
         for entry in policy.hold_out
     ]
-    aside = set_aside(files, corpus / "signals", entries).clusters
-    decided = []
+    aside: Collection[str] = (
+        set_aside(files, corpus / "signals", entries).clusters if splits else _Everything()
+    )
     for shard, path in files:
         about = table(path, _ABOUT).rename({"language": "declared"})
         frame = aligned(corpus, shard, [about, *measured(corpus, shard)], about.height)
         old = table(corpus / "decisions" / f"{shard}.parquet", ("decision", "reason"))
         was = old.rename({"decision": "was", "reason": "was_for"})
-        decided.append(
-            (
-                shard,
-                aligned(
-                    corpus,
-                    shard,
-                    [frame.select("doc_id", "source", "characters"), was],
-                    frame.height,
-                ),
-                decide(frame, policy, aside),
-            )
+        about = aligned(
+            corpus, shard, [frame.select("doc_id", "source", "characters"), was], frame.height
         )
-    return decided
+        yield shard, about, decide(frame, policy, aside)
+
+
+class _Everything(Collection[str]):
+    """Holds whatever it is asked for: with it, no text is hashed for a split that nobody reads."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def _compared(frame: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
