@@ -11,8 +11,6 @@ from mowa.report import Bars, Block, Figures, Histogram, Page, Preformatted, Sec
 # Characters of a document, four bins a decade; the last takes a long book.
 LENGTH_EDGES = [round(10 ** (step / 4), 3) for step in range(32)] + [1e9]
 
-_LANGUAGES_SHOWN = 15
-
 
 def documents_report(metrics: Mapping[str, Any], path: Path) -> None:
     """How many records became documents, by source, and why the others did not."""
@@ -93,7 +91,12 @@ def signals_report(metrics: Mapping[str, Any], path: Path) -> None:
 def corpus_report(
     manifest: Mapping[str, Any], examples: Mapping[str, list[tuple[str, str, str]]], path: Path
 ) -> None:
-    """Decisions, reasons, lengths, languages, sources, licences, examples of what is left out."""
+    """What came from where, what was left out and why, and what the kept documents are like.
+
+    Sections on hosts, quality, duplicates, personal data and edits appear where the manifest has
+    `hosts`, `quality`, `duplicates`, `personal_data` or `edits`, each of counts by name; beside
+    `hosts` may stand `host_characters`.
+    """
     kept = manifest["decisions"]["keep"]
     lengths = manifest["lengths"]
     splits = manifest["splits"]
@@ -107,13 +110,24 @@ def corpus_report(
                         ("documents", f"{manifest['documents']:,}"),
                         ("kept", f"{kept['documents']:,}"),
                         ("kept characters", f"{kept['characters']:,}"),
+                        ("share kept", _share(kept["documents"], manifest["documents"])),
                         ("for training", f"{splits['train']['documents']:,}"),
                         ("held out", f"{splits['held_out']['documents']:,}"),
                     ]
                 ),
                 Bars("Documents, by decision", _bars(_documents(manifest["decisions"]))),
-                Bars("Documents not kept, by reason", _bars(_documents(manifest["reasons"]))),
             ],
+        ),
+        Section(
+            "What came from where",
+            [_origins("source", manifest["sources"]), _origins("licence", manifest["licences"])],
+            "Characters are those of all documents, kept or not.",
+        ),
+        Section(
+            "What was left out, and why",
+            [_funnel(manifest), Bars("Documents not kept, by reason", _reasons(manifest))],
+            "A document stops at the first rule that it fails. The rules stand in their order;"
+            " what is left after one goes to the next. Examples are further down.",
         ),
         Section(
             "Lengths",
@@ -124,9 +138,11 @@ def corpus_report(
             "Documents without text are not drawn.",
         ),
         Section("Languages", [_languages(manifest["languages"])]),
-        Section(
-            "Sources and licences",
-            [_table("source", manifest["sources"]), _table("licence", manifest["licences"])],
+        *_hosts(manifest),
+        *(
+            Section(heading, [Bars(title, _top(manifest[key]))], note)
+            for key, (heading, title, note) in _COUNTED.items()
+            if manifest.get(key)
         ),
         Section(
             "Rules",
@@ -147,6 +163,95 @@ def corpus_report(
         *(_examples(reason, found) for reason, found in examples.items()),
     ]
     Page("Corpus", "what is kept, what is not, and why", sections).write(path)
+
+
+_COUNTED = {
+    "quality": (
+        "Quality",
+        "Documents, by quality",
+        "As the classifier that the recipe names judges them.",
+    ),
+    "duplicates": (
+        "Duplicates",
+        "Documents, by kind of duplicate",
+        "Which copy stays is decided by source and licence, never by chance.",
+    ),
+    "personal_data": (
+        "Personal data",
+        "Found and replaced, by kind",
+        "Counts only: what was found is neither shown nor stored.",
+    ),
+    "edits": ("Edits", "Changes within kept texts, by kind", ""),
+}
+_FIRST_RULES = ("empty", "exact-duplicate", "protected-variety", "language")
+_SHOWN = 15
+
+
+def _origins(what: str, entries: Mapping[str, Mapping[str, int]]) -> Table:
+    """Largest first, with the share that is kept."""
+    rows = [
+        [
+            name,
+            entry["documents"],
+            entry["keep"],
+            _share(entry["keep"], entry["documents"]),
+            entry["reject"],
+            entry["duplicate"],
+            entry["quarantine"],
+            entry["characters"],
+        ]
+        for name, entry in sorted(entries.items(), key=lambda i: (-i[1]["characters"], i[0]))
+    ]
+    columns = ["documents", "kept", "share", "rejected", "duplicates", "set apart", "characters"]
+    return Table([what, *columns], rows)
+
+
+def _ordered_reasons(manifest: Mapping[str, Any]) -> list[str]:
+    """Reasons in the order of their rules; those of rules unknown here come last."""
+    order = {name: place for place, name in enumerate([*_FIRST_RULES, *manifest["thresholds"]])}
+    return sorted(manifest["reasons"], key=lambda name: (order.get(name, len(order)), name))
+
+
+def _funnel(manifest: Mapping[str, Any]) -> Table:
+    """From records to what is kept: what each rule takes, and what is left after it."""
+    left = manifest["documents"]
+    skipped = manifest["records"] - left
+    rows: list[list[Any]] = [["records", None, "", manifest["records"]]]
+    rows.append(["no document (skipped)", skipped, "", left])
+    for name in _ordered_reasons(manifest):
+        count = manifest["reasons"][name]["documents"]
+        left -= count
+        rows.append([name, count, _share(count, manifest["documents"]), left])
+    return Table(["rule", "takes", "of all documents", "left"], rows)
+
+
+def _reasons(manifest: Mapping[str, Any]) -> list[tuple[str, float]]:
+    counts = _documents(manifest["reasons"])
+    return [(name, float(counts[name])) for name in _ordered_reasons(manifest)]
+
+
+def _hosts(manifest: Mapping[str, Any]) -> list[Section]:
+    blocks: list[Block] = [
+        Bars(title, _top(manifest[key]))
+        for key, title in (
+            ("hosts", "Kept documents, by host"),
+            ("host_characters", "Kept characters, by host"),
+        )
+        if manifest.get(key)
+    ]
+    note = f"The {_SHOWN} largest; the others together."
+    return [Section("Hosts", blocks, note)] if blocks else []
+
+
+def _top(counts: Mapping[str, int]) -> list[tuple[str, float]]:
+    """The largest few, and the others together."""
+    bars = _bars(counts)
+    rest = sum(count for _, count in bars[_SHOWN:])
+    return bars[:_SHOWN] + ([("others", rest)] if rest else [])
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "–"
 
 
 def _hold_out(entries: list[dict[str, Any]]) -> list[Section]:
@@ -172,12 +277,6 @@ def _examples(reason: str, found: list[tuple[str, str, str]]) -> Section:
     return Section(f"Not kept: {reason}", blocks, "The first of them, and how their texts begin.")
 
 
-def _table(what: str, entries: Mapping[str, Mapping[str, int]]) -> Table:
-    columns = ("documents", "keep", "reject", "duplicate", "quarantine", "characters", "bytes")
-    rows = [[name, *(entry[column] for column in columns)] for name, entry in entries.items()]
-    return Table([what, *columns], rows)
-
-
 def _lengths(title: str, edges: list[float], counts: list[int]) -> Histogram:
     """The bins from the first to the last that hold a document."""
     filled = [index for index, count in enumerate(counts) if count]
@@ -188,10 +287,7 @@ def _lengths(title: str, edges: list[float], counts: list[int]) -> Histogram:
 
 
 def _languages(found: Mapping[str, int]) -> Bars:
-    bars = _bars(found)
-    rest = sum(count for _, count in bars[_LANGUAGES_SHOWN:])
-    shown = bars[:_LANGUAGES_SHOWN] + ([("others", rest)] if rest else [])
-    return Bars("Documents, by identified language", shown)
+    return Bars("Documents, by identified language", _top(found))
 
 
 def _documents(entries: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ def replay(corpus: Path, settings: Sequence[str], pack: LanguagePack | None = No
     old = _policy(before)
     new, changed = changed_policy(corpus, old, settings, pack)
     frames = [
-        _compared(frame, after) for _, frame, after in _decided(corpus, before["shards"], new)
+        _compared(frame, after)
+        for _, frame, after in _decided(corpus, before["shards"], new, splits=False)
     ]
     whole = pl.concat(frames)
     moved = whole.filter(pl.col("was_kept") != pl.col("is_kept"))
@@ -92,7 +93,7 @@ def replay(corpus: Path, settings: Sequence[str], pack: LanguagePack | None = No
 def decisions_under(corpus: Path, policy: Policy) -> pl.DataFrame:
     """The decisions, as a corpus step under `policy` would write them, shards one after another."""
     shards = checked_manifest(corpus)["shards"]
-    return pl.concat([after for _, _, after in _decided(corpus, shards, policy)])
+    return pl.concat([after for _, _, after in _decided(corpus, shards, policy, splits=True)])
 
 
 def changed_policy(
@@ -183,8 +184,8 @@ def _policy(manifest: Mapping[str, Any]) -> Policy:
 
 
 def _decided(
-    corpus: Path, shards: Sequence[Mapping[str, Any]], policy: Policy
-) -> list[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    corpus: Path, shards: Sequence[Mapping[str, Any]], policy: Policy, *, splits: bool
+) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
     """Of each shard its name, what decides and how it was decided, and the new decisions."""
     files = [(str(s["name"]), corpus / "documents" / f"{s['name']}.parquet") for s in shards]
     keys = HoldOut.model_fields
@@ -193,29 +194,37 @@ def _decided(
         for entry in policy.hold_out
     ]
     [folder] = [
-        name for name in checked_manifest(corpus)["signals"] if name.startswith("duplicates")
+        name for name in checked_manifest(corpus)["signals"] if name.startswith("duplicates@")
     ]
-    duplicates = corpus / "signals" / folder
-    aside = set_aside(files, duplicates, entries, near=policy.near_duplicates).clusters
+    aside: Collection[str] = _Everything()
+    if splits:
+        duplicates = corpus / "signals" / folder
+        aside = set_aside(files, duplicates, entries, near=policy.near_duplicates).clusters
     frames, judged = [], []
     for shard, path in files:
         about = table(path, _ABOUT).rename({"language": "declared"})
         frames.append(aligned(corpus, shard, [about, *measured(corpus, shard)], about.height))
         judged.append(judge(frames[-1], policy))
     gone = _gone(frames, judged, policy)
-    decided = []
     for (shard, _), frame, by_rules in zip(files, frames, judged, strict=True):
         old = table(corpus / "decisions" / f"{shard}.parquet", ("decision", "reason"))
         was = old.rename({"decision": "was", "reason": "was_for"})
         about = frame.select("doc_id", "source", "characters")
-        decided.append(
-            (
-                shard,
-                aligned(corpus, shard, [about, was], frame.height),
-                decide(by_rules, frame, gone, policy, aside),
-            )
-        )
-    return decided
+        found = aligned(corpus, shard, [about, was], frame.height)
+        yield shard, found, decide(by_rules, frame, gone, policy, aside)
+
+
+class _Everything(Collection[str]):
+    """Holds whatever it is asked for: with it, no text is hashed for a split that nobody reads."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def _gone(
