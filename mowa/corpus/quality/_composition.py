@@ -61,6 +61,8 @@ def composition(texts: pl.Series, letters: str, *, tokens: Tokens | None = None)
         rows.select(
             pl.col("own").fill_null(0.0).alias("own_letter_word_ratio"),
             (pl.col("different") / pl.col("of")).fill_null(0.0).alias("different_word_ratio"),
-            (pl.col("long") / pl.col("characters")).fill_null(0.0).alias("long_word_character_ratio"),
+            (pl.col("long") / pl.col("characters"))
+            .fill_null(0.0)
+            .alias("long_word_character_ratio"),
         )
     )
