@@ -95,7 +95,9 @@ def test_paragraphs_stay_apart_where_that_is_asked_for():
 
 
 def test_a_text_with_lorem_ipsum_or_a_curly_bracket_says_so():
-    rows = c4(pl.Series(["Lorem ipsum dolor sit.", "Funkcja { zwraca nic.", "A {"])).rows(named=True)
+    rows = c4(pl.Series(["Lorem ipsum dolor sit.", "Funkcja { zwraca nic.", "A {"])).rows(
+        named=True
+    )
     assert [row["lorem_ipsum_lines"] for row in rows] == [1, 0, 0]
     assert [row["curly_bracket_lines"] for row in rows] == [0, 1, 0]
 
