@@ -68,7 +68,7 @@ def test_words_and_lines_agree_with_a_walk_over_them(batch):
         assert row["bullet_line_ratio"] == pytest.approx(
             sum(line.startswith("-") for line in lines) / len(lines)
         )
-        paragraphs = [part for part in text.split("\n\n")]
+        paragraphs = text.split("\n\n")
         again = [part for at, part in enumerate(paragraphs) if part in paragraphs[:at]]
         assert row["duplicate_paragraph_ratio"] == pytest.approx(len(again) / len(paragraphs))
 
