@@ -1,5 +1,5 @@
 """Language packs: alphabet, stop words, thresholds with their origin, protected varieties."""
 
-from mowa.languages._pack import LanguagePack, Threshold, available, load
+from mowa.languages._pack import LanguagePack, SignalBound, Threshold, available, load
 
-__all__ = ["LanguagePack", "Threshold", "available", "load"]
+__all__ = ["LanguagePack", "SignalBound", "Threshold", "available", "load"]

@@ -21,12 +21,21 @@ class Threshold(BaseModel):
     origin: str
 
 
+class SignalBound(Threshold):
+    """A bound on a column of a signal: one condition of a filter."""
+
+    signal: str
+    column: str
+
+
 class LanguagePack(BaseModel):
     """What Mowa knows of one language.
 
     `code` is ISO 639-3, `code1` ISO 639-1; `letters` are those beyond a–z; `protected` are
     varieties (ISO 639-3) whose documents are never rejected for their language; `thresholds` are
-    the default rules of the corpus step, by signal.
+    the default rules of the corpus step, by signal. `filters` are named lists of bounds on columns
+    of signals, all of which a document must keep to; `terminal_punctuation` are the signs that end
+    a line of running text, and `policy_phrases` stand in notices of cookies and terms.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,7 +46,10 @@ class LanguagePack(BaseModel):
     letters: str
     stop_words: tuple[str, ...]
     protected: tuple[str, ...] = ()
+    terminal_punctuation: tuple[str, ...] = (".", "?", "!")
+    policy_phrases: tuple[str, ...] = ()
     thresholds: dict[str, Threshold]
+    filters: dict[str, tuple[SignalBound, ...]] = {}
 
 
 def available() -> list[str]:

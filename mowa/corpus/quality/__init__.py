@@ -1,6 +1,7 @@
 """Signals of quality: what Gopher, C4, FineWeb and SpeakLeash look at, and lists of words."""
 
 from mowa.corpus.quality._c4 import C4, c4
+from mowa.corpus.quality._composition import COMPOSITION, composition
 from mowa.corpus.quality._fineweb import FINEWEB, fineweb
 from mowa.corpus.quality._gopher import GOPHER, gopher
 from mowa.corpus.quality._speakleash import SPEAKLEASH, speakleash
@@ -9,11 +10,13 @@ from mowa.corpus.quality._word_lists import read_word_list, word_lists, word_lis
 
 __all__ = [
     "C4",
+    "COMPOSITION",
     "FINEWEB",
     "GOPHER",
     "SPEAKLEASH",
     "Tokens",
     "c4",
+    "composition",
     "fineweb",
     "gopher",
     "read_word_list",

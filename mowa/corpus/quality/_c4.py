@@ -119,7 +119,7 @@ def _verdicts(
         "ends",
         "enough",
         small.str.contains("javascript", literal=True).alias("javascript"),
-        small.str.contains_any(list(policy)).alias("policy"),
+        (small.str.contains_any(list(policy)) if policy else pl.lit(value=False)).alias("policy"),
         (stays & small.str.contains("lorem ipsum", literal=True)).alias("lorem"),
         (stays & small.str.contains("{", literal=True)).alias("curly"),
     )

@@ -1,4 +1,4 @@
-"""The signal `composition@1`: what a language's letters and words are made of, against gibberish."""
+"""The signal `composition@1`: what letters and words are made of, against gibberish."""
 
 from __future__ import annotations
 

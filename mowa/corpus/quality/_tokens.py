@@ -16,8 +16,11 @@ Array = npt.NDArray[Any]
 # (`12:30`, `1,5`). Hyphens part words. All else that is no space is a token by itself. So spaCy's
 # Polish rules cut texts, but for the rarest cases (docs/signals.md).
 _ADDRESS = r"(?:https?://|www\.)\S*[\p{L}\p{N}/]"
-_JOINED = r"""[.'_#*&+@\\|^%]+[\p{Ll}\p{N}]|[,:!?<>=/()\[\]"]+\p{N}|\p{N}[,:!?<>=/()\[\]"]\p{L}"""
-TOKEN = rf"{_ADDRESS}|[\p{{L}}\p{{M}}\p{{N}}](?:{_JOINED}|[\p{{L}}\p{{M}}\p{{N}}])*|\S"
+_JOINED = (
+    r"""[.'_#*&%]+[\p{Ll}\p{N}]|[+@\\|^]|[+@\\|^/=]{2,}|[,:!?<>=/()\[\]"]+\p{N}"""
+    r"""|\p{N}[,:!?<>=/()\[\]"]\p{L}"""
+)
+TOKEN = rf"{_ADDRESS}|[\p{{L}}\p{{M}}\p{{N}}/\\|^@](?:{_JOINED}|[\p{{L}}\p{{M}}\p{{N}}])*|\S"
 
 # A sentence ends at . ? ! behind which, after quotation marks and the like, another begins.
 SENTENCE_BOUNDARY = r"[.?!]\p{P}*(?:\s[\s\p{P}]*[^\s\p{P}]|\p{Lu})"

@@ -41,7 +41,8 @@ def read_word_list(path: Path) -> tuple[str, ...]:
             fix="give a file of UTF-8 text, a word or a phrase a line",
         ) from error
     entries = pl.Series([line.partition("#")[0] for line in text.splitlines()], dtype=pl.String)
-    found = [entry for entry in _plain(entries).str.strip_chars(" ").to_list() if entry]
+    plain = _plain(entries).str.strip_chars(" ").str.replace_all("  ", " ", literal=True)
+    found = [entry for entry in plain.to_list() if entry]
     if len(found) > _MOST_ENTRIES or any(len(entry) > _LONGEST for entry in found):
         raise DataError(
             f"a list may have {_MOST_ENTRIES:,} entries of up to {_LONGEST} characters",

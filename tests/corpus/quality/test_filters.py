@@ -1,0 +1,49 @@
+"""The language pack's filters, and what they make of the sample's trouble."""
+
+import random
+
+import polars as pl
+import pytest
+
+from mowa.corpus.quality import C4, COMPOSITION, FINEWEB, GOPHER, composition
+from mowa.languages import load
+from mowa.sample import _planted
+from mowa.sample._compose import compose
+
+SIGNALS = {"gopher@1": GOPHER, "c4@1": C4, "fineweb@1": FINEWEB, "composition@1": COMPOSITION}
+
+
+def passes(texts, name):
+    pack = load("pol")
+    frame = composition(pl.Series(texts), pack.letters)
+    return frame.select(
+        pl.all_horizontal(
+            *(pl.col(one.column) >= one.minimum for one in pack.filters[name] if one.minimum),
+            *(pl.col(one.column) <= one.maximum for one in pack.filters[name] if one.maximum),
+        )
+    ).to_series()
+
+
+def test_every_bound_is_on_a_column_that_a_signal_has():
+    for bounds in load("pol").filters.values():
+        for bound in bounds:
+            assert bound.column in SIGNALS[bound.signal].names
+            assert bound.origin
+            assert (bound.minimum, bound.maximum) != (None, None)
+
+
+@pytest.mark.parametrize("what", _planted.GARBAGE)
+def test_machine_garbage_is_gibberish(what):
+    rng = random.Random(5)
+    assert not passes([_planted.garbage(what, rng) for _ in range(10)], "gibberish").any()
+
+
+def test_lists_of_keywords_are_gibberish():
+    rng = random.Random(5)
+    assert not passes([_planted.spam_list(rng) for _ in range(10)], "gibberish").any()
+
+
+def test_good_documents_are_no_gibberish():
+    documents = compose("web", 30, seed=3, seen=set())
+    texts = ["\n\n".join(document.paragraphs) for document in documents]
+    assert passes(texts, "gibberish").all()
