@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 from mowa.corpus.personal import _checks
 from mowa.corpus.personal._text import (
-    AFTER, BEFORE, HYPHEN, SPACE, Span, before, candidates, digits, label, labels,
+    AFTER,
+    BEFORE,
+    HYPHEN,
+    SPACE,
+    Span,
+    before,
+    candidates,
+    digits,
+    label,
+    labels,
 )  # fmt: skip
 
 _GAP = rf"(?:{SPACE}|{HYPHEN})?"

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from mowa.corpus.personal._text import BEFORE, SPACE, Span, after, before, candidates
 
 _UPPER = "A-ZĄĆĘŁŃÓŚŹŻ"
-_WORD = rf"[{_UPPER}][\w.’'-]{{0,30}}"
+_WORD = rf"[{_UPPER}](?:[\w’'-]|\.(?=\w)){{0,30}}"
 _SMALL = (
     r"(?:gen|ks|św|kard|bp|abp|płk|ppłk|mjr|kpt|por|ppor|prof|dr|inż|hr|im|marsz|rtm|bł|o|br|dyw|bryg"
-    r"|i|w|we|pod|nad|na|przy|od|z|do|de|van|von|księdza|generała|świętego|świętej)\.?"
+    r"|[A-ZŁŚŻ]|i|w|we|pod|nad|na|przy|od|z|do|de|van|von|księdza|generała|świętego|świętej)\.?"
 )
 _STREET = (
     r"(?<![\w\0])(?:[Uu]l\.|UL\.|[Uu]lic[aęyąi]|[Uu]licami?|[Aa]l\.|AL\.|[Aa]lej[aęiąe]|[Aa]lejach|[Oo]s\.|OS\."
     r"|[Oo]siedl[eua]|[Oo]siedlem|[Pp]l\.|PL\.|[Pp]lac|[Pp]lac[ue]|[Pp]lacem|[Ss]kwer\w{0,2}|[Rr]ond\w{1,2}|[Bb]ulwar\w{0,3})"
 )
 _HOUSE = (
-    rf"[0-9]{{1,4}}{SPACE}?[A-Za-z]?(?![\w\0])"
+    rf"[0-9]{{1,4}}(?:[A-Za-z]|{SPACE}[A-Z])?(?![\w\0])"
     rf"(?:{SPACE}?[/\\–-]{SPACE}?[0-9]{{1,4}}[A-Za-z]?(?![\w\0]))?"
-    rf"(?:,?{SPACE}?(?:m|lok|lokal|mieszkani[ae]|m\.|lok\.){SPACE}?[0-9]{{1,4}}[A-Za-z]?(?![\w\0]))?"
+    rf"(?:,?{SPACE}?(?:m\.|lok\.|mieszkani[ae]|lokal|lok|m){SPACE}?[0-9]{{1,4}}[A-Za-z]?(?![\w\0]))?"
 )
 _TOWN = rf"[0-9]{{2}}-[0-9]{{3}}\s{_WORD}(?:[ -]{_WORD}){{0,2}}"
 _IN_TOWN = (
