@@ -48,6 +48,8 @@ _DATE = re.compile(
     rf"|(?P<three>(?:19|20)[0-9]{{2}})-[0-9]{{2}}-[0-9]{{2}})(?![\w\0])"
 )
 _BORN = re.compile(r"(?:\bur\.|urodz\w{0,8}|\bdat\w{0,2} ur)[^0-9\n]{0,40}$")
+# "Ubezpieczeni urodzeni po dniu 31 grudnia 1948 r." are nobody in particular.
+_BOUND = re.compile(r"\b(?:po|przed|do|od|śmierci|zmarł\w*|między)\b[^0-9\n]{0,20}$")
 _DEAD = re.compile(r"\bzm\.|zmarł|poległ|†|\bzg\.|[–—-]\s?\d")
 _PLATE = re.compile(
     rf"(?<![\w\0-])[BCDEFGHKLNOPRSTUWZ][A-Z]{{0,2}}{SPACE}?(?=[0-9A-Z]{{0,4}}[0-9])[0-9A-Z]{{4,5}}(?![\w\0])"
@@ -80,7 +82,9 @@ def birth_dates(text: str) -> Iterator[Span]:
         year = int(match["one"] or match["two"] or match["three"])
         if year < _FIRST_YEAR or not _BORN.search(before(text, match.start(), 60)):
             return None
-        if _DEAD.search(after(text, match.end(), 60)):
+        if _BOUND.search(before(text, match.start(), 40)) or _DEAD.search(
+            after(text, match.end(), 60)
+        ):
             return None
         return match.start(), match.end(), "birth_date"
 

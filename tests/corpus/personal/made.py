@@ -4,6 +4,8 @@ Values are invented, with valid check digits by python-stdnum and the sums writt
 other words and shapes than the sample's.
 """
 
+# ruff: noqa: E501  # a sentence a line reads better than one cut in two
+
 import random
 
 from stdnum import luhn

@@ -1,4 +1,4 @@
-"""Recall and precision of `find` on made sentences of every kind and on the sample's planted data."""
+"""Recall and precision of `find` on made sentences of every kind, and on hard negatives."""
 
 from collections import Counter
 
