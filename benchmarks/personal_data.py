@@ -109,7 +109,8 @@ def false_alarms(data: Path, show: str | None) -> None:
 
 
 def speed(repeats: int = 3) -> list[str]:
-    whole = "\n\n".join("\n\n".join(document.paragraphs) for document in compose("notes", 1500, seed=3, seen=set()))
+    documents = compose("notes", 1500, seed=3, seen=set())
+    whole = "\n\n".join("\n\n".join(document.paragraphs) for document in documents)
     texts = [whole[at : at + 3000] for at in range(0, len(whole) - 3000, 3000)]
     series = pl.Series(texts)
     best = float("inf")
@@ -131,7 +132,9 @@ def peer(python: str | None, long_texts: list[str]) -> None:
         if python is None:
             venv.create(folder, with_pip=True)
             python = f"{folder}/bin/python"
-            subprocess.run([python, "-m", "pip", "-q", "install", "datatrove"], check=True)
+            subprocess.run(
+                [python, "-m", "pip", "-q", "install", "datatrove[processing]", "regex"], check=True
+            )
         ran = subprocess.run(
             [python, "-c", _PEER],
             input=json.dumps(texts),

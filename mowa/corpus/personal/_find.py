@@ -39,11 +39,13 @@ _TRIGGERS = {
     "dots": r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
     "colons": r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:",
     "street": (
-        r"(?:[Uu]l|UL|[Aa]l|AL|[Oo]s|OS|[Pp]l|PL)\.|[Uu]lic|[Aa]lej|[Oo]siedl|[Pp]lac|[Ss]kwer"
-        r"|[Rr]ond|[Bb]ulwar|[0-9]{2}-[0-9]{3}[ \n\x{a0}]"
+        r"(?:(?:[Uu]l|UL|[Aa]l|AL|[Oo]s|OS|[Pp]l|PL)\.|[Uu]lic[a-zęąó]{1,4} |[Aa]lej[a-zęą]{1,3} "
+        r"|[Oo]siedl[a-z]{1,2} |[Pp]lac[a-z]{0,2} |[Ss]kwer[a-z]{0,2} |[Rr]ond[a-z]{1,2} "
+        r"|[Bb]ulwar[a-z]{0,3} )"
+        r"|[0-9]{2}-[0-9]{3}[ \n\x{a0}]"
     ),
-    "born": r"[Uu]r\.|UR\.|[Uu]rodz|URODZ|[Dd]ata ur",
-    "plate": r"[Rr]ejestracyjn|REJ|[Nn]r\.? rej|[Tt]ablic",
+    "born": r"(?:[Uu]r\.|UR\.|[Uu]rodz|URODZ|[Dd]at[^ ]{0,3} ur)[^0-9\n]{0,60}[0-9]",
+    "plate": r"(?:[Rr]ejestracyjn|REJ|[Nn]r\.? rej|[Tt]ablic|TABLIC)[^0-9\n]{0,60}[0-9]",
 }
 
 # Strictest and longest first; what one has found is blank to those behind it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mowa.corpus.personal._text import BEFORE, SPACE, Span, after, before, candidates
 
@@ -27,10 +27,16 @@ _IN_TOWN = (
     rf"(?:,?\s(?:w\s)?{_TOWN}|,\s{_WORD}(?=[,.;)\n]|$)|,?\sw(?:e)?\s{_WORD}(?:{SPACE}{_WORD})?)?"
 )
 _ADDRESS = re.compile(
-    rf"(?:(?<![\w\0-]){_TOWN},?\s)?{_STREET}{SPACE}{{0,2}}"
+    rf"{_STREET}{SPACE}{{0,2}}"
     rf"(?:[0-9]{{1,3}}(?:\.|-\w{{1,6}})?{SPACE})?(?:{_SMALL}{SPACE}?){{0,3}}{_WORD}"
     rf"(?:{SPACE}(?:{_WORD}|{_SMALL})){{0,4}}{SPACE}(?:nr{SPACE})?(?P<house>{_HOUSE}){_IN_TOWN}"
 )
+# Patterns that begin with a set of letters are the ones that `re` is fast to look for.
+_STREET_WORD = re.compile(r"[UuAaOoPpSsRrBb](?:[lLsS]\.|lic|lej|siedl|lac|kwer|ond|ulwar)")
+_BORN_WORD = re.compile(r"[Uu][Rr](?:\.|[Oo][Dd][Zz]|\b)")
+_PLATE_WORD = re.compile(r"[RrTt](?:[Ee][Jj]|[Aa][Bb][Ll][Ii][Cc])")
+_CODE = re.compile(r"[0-9]{2}-[0-9]{3}\s")
+_TOWN_BEFORE = re.compile(rf"(?<![\w\0-]){_TOWN},?\s$")
 _NO_STREET = re.compile(
     rf"(?<![\w\0-]){_WORD}(?:{SPACE}{_WORD}){{0,2}}{SPACE}(?P<house>{_HOUSE}),?\s{_TOWN}"
 )
@@ -66,11 +72,20 @@ def postal_addresses(text: str) -> Iterator[Span]:
         house = match.end("house")
         if house == match.end() and _NO_HOUSE.match(after(text, house, 16)):
             return None
-        return match.start(), match.end(), "address"
+        start = match.start()
+        town = _TOWN_BEFORE.search(text, max(0, start - 80), start)
+        return (town.start() if town else start), match.end(), "address"
 
-    found = list(candidates(_ADDRESS, text, judge))
+    last = 0
+    found = []
+    for word in _STREET_WORD.finditer(text):
+        match = _ADDRESS.match(text, word.start()) if word.start() >= last else None
+        span = match and judge(match)
+        if span and span[0] >= last:
+            found.append(span)
+            last = span[1]
     yield from found
-    for span in candidates(_NO_STREET, text, judge):
+    for span in _near(_CODE, text, _NO_STREET, judge, back=120, ahead=80):
         if all(span[1] <= start or end <= span[0] for start, end, _ in found):
             yield span
 
@@ -88,7 +103,7 @@ def birth_dates(text: str) -> Iterator[Span]:
             return None
         return match.start(), match.end(), "birth_date"
 
-    return candidates(_DATE, text, judge)
+    return _near(_BORN_WORD, text, _DATE, judge, back=0, ahead=110)
 
 
 def plates(text: str) -> Iterator[Span]:
@@ -98,4 +113,24 @@ def plates(text: str) -> Iterator[Span]:
         named = _REGISTERED.search(before(text, match.start(), 60))
         return (match.start(), match.end(), "plate") if named else None
 
-    return candidates(_PLATE, text, judge)
+    return _near(_PLATE_WORD, text, _PLATE, judge, back=0, ahead=90)
+
+
+def _near(
+    anchor: re.Pattern[str],
+    text: str,
+    pattern: re.Pattern[str],
+    judge: Callable[[re.Match[str]], Span | None],
+    *,
+    back: int,
+    ahead: int,
+) -> Iterator[Span]:
+    """`candidates` from `back` characters before to `ahead` behind each match of `anchor`."""
+    windows: list[tuple[int, int]] = []
+    for match in anchor.finditer(text):
+        start, end = max(0, match.start() - back), match.end() + ahead
+        if windows and start <= windows[-1][1]:
+            start = windows.pop()[0]
+        windows.append((start, end))
+    for start, end in windows:
+        yield from candidates(pattern, text, judge, within=(start, end))

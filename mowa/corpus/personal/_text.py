@@ -39,13 +39,14 @@ def candidates(
     judge: Callable[[re.Match[str]], Span | None],
     *,
     overlapping: bool = True,
+    within: tuple[int, int] | None = None,
 ) -> Iterator[Span]:
     """What `judge` makes of matches of `pattern`; one it refuses may overlap the next, if allowed.
 
     Time is linear in the text for patterns with bounded matches.
     """
-    at = 0
-    while match := pattern.search(text, at):
+    at, end = within or (0, len(text))
+    while match := pattern.search(text, at, end):
         span = judge(match)
         if span is not None:
             yield span
