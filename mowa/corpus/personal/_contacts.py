@@ -27,59 +27,14 @@ _DOMAIN = re.compile(rf"(?:[\w-]{{1,63}}{_DOT}){{1,8}}[A-Za-z]{{2,24}}(?![\w\0-]
 
 # Numbers of Poland: area codes and the first two digits of mobile numbers (UKE's numbering plan).
 _AREAS = frozenset(
-    [
-        "12",
-        "13",
-        "14",
-        "15",
-        "16",
-        "17",
-        "18",
-        "22",
-        "23",
-        "24",
-        "25",
-        "29",
-        "32",
-        "33",
-        "34",
-        "41",
-        "42",
-        "43",
-        "44",
-        "46",
-        "48",
-        "52",
-        "54",
-        "55",
-        "56",
-        "58",
-        "59",
-        "61",
-        "62",
-        "63",
-        "65",
-        "67",
-        "68",
-        "71",
-        "74",
-        "75",
-        "76",
-        "77",
-        "81",
-        "82",
-        "83",
-        "84",
-        "85",
-        "86",
-        "87",
-        "89",
-        "91",
-        "94",
-        "95",
-    ]
-)
-_MOBILES = frozenset(["45", "50", "51", "53", "57", "60", "66", "69", "72", "73", "78", "79", "88"])
+    f"{first}{second}"
+    for first, seconds in {
+        "1": "2345678", "2": "23459", "3": "234", "4": "123468", "5": "245689",
+        "6": "123578", "7": "14567", "8": "12345679", "9": "145",
+    }.items()
+    for second in seconds
+)  # fmt: skip
+_MOBILES = frozenset(("45", "50", "51", "53", "57", "60", "66", "69", "72", "73", "78", "79", "88"))
 _S = rf"(?:{SPACE}|{HYPHEN}|\.)?"
 _ABROAD = "1|7|3[0-469]|4[0134-79]|35[0-9]|37[0-9]|38[0-9]|42[01]"
 _WITH_CODE = re.compile(
@@ -93,10 +48,11 @@ _SHAPED = re.compile(
     rf"){AFTER}"
 )
 _NAMED = re.compile(
-    rf"(?<![\w\0])(?:\+|00)?\(?[0-9](?:[ \u00a0./()\u2011\u2013-]{{0,2}}[0-9]){{6,11}}(?![\w\0]|{HYPHEN}[0-9])"
+    rf"(?<![\w\0])(?:\+|00)?\(?[0-9](?:[ \u00a0./()\u2011\u2013-]{{0,2}}[0-9]){{6,11}}"
+    rf"(?![\w\0]|{HYPHEN}[0-9])"
 )
 _UNIT = re.compile(
-    r"\s?(?:zł|pln|eur|usd|€|\$|%|proc|tys|mln|mld|os[oó]b|m2|m²|km|kg|ton|szt|ha\b|gr\b|[-–]\s?\d|\d)"
+    r"\s?(?:zł|pln|eur|usd|€|\$|%|proc|tys|mln|mld|os[oó]b|m2|m²|km|kg|ton|szt|ha\b|gr\b|[-–]\s?\d|\d|[a-ząćęłńóśźż]{4})"
 )
 _NEAR = 50
 
@@ -129,13 +85,14 @@ def telephones(text: str) -> Iterator[Span]:
     """With +48; in the shape of a number; or, behind a word such as tel., any 7 to 12 digits."""
     taken = [*candidates(_WITH_CODE, text, _with_code)]
     taken += _free(candidates(_SHAPED, text, lambda match: _shaped(text, match)), taken)
-    taken += _free(candidates(_NAMED, text, lambda match: _named(text, match)), taken)
+    named = candidates(_NAMED, text, lambda match: _named(text, match), overlapping=False)
+    taken += _free(named, taken)
     yield from taken
 
 
 def _free(found: Iterator[Span], taken: list[Span]) -> list[Span]:
     used = {at for start, end, _ in taken for at in range(start, end)}
-    return [span for span in found if used.isdisjoint(range(span[0], span[1]))]
+    return [span for span in found if not used or used.isdisjoint(range(span[0], span[1]))]
 
 
 def _with_code(match: re.Match[str]) -> Span | None:
@@ -158,7 +115,7 @@ def _shaped(text: str, match: re.Match[str]) -> Span | None:
         and number[:2] in _AREAS
     )
     alone = not re.search(r"[\d,.]\s$", text[max(0, start - 2) : start]) and not _UNIT.match(
-        after(text, end, 8)
+        after(text, end, 12)
     )
     if name == "phone" or (plan and alone and not number.endswith("000")):
         return start, end, "phone"
@@ -187,8 +144,8 @@ def addresses_of_hosts(text: str) -> Iterator[Span]:
         if any(int(part) > 255 for part in octets) or not ipaddress.ip_address(match[0]).is_global:
             return None
         window = before(text, match.start(), _NEAR)
-        # Sections and versions are small numbers: an address of such needs a word before it.
-        small = all(int(part) < 32 for part in octets)
+        # Sections, versions and statistical codes are of small numbers: such need a word before.
+        small = all(int(part) < 100 for part in octets)
         if _VERSION.search(window) or (small and "ip" not in labels(window)):
             return None
         return match.start(), match.end(), "ip"

@@ -30,14 +30,22 @@ _GAP = r"(?: |\x{a0}|\x{2009}|\x{202f}|\x{2010}|\x{2011}|\x{2013}|[-.()/]){0,2}"
 _TRIGGERS = {
     "at": r"@|[\[({] ?(?:at|AT|małpa)",
     "long": rf"[0-9](?:{_GAP}[0-9]){{8}}",
-    "named": rf"(?:[Tt]el|TEL|[Kk]om|KOM|[Ff]a[xk]|FA[XK]|[Dd]zwo|sms|SMS|infol|Infol|[Ww]hats|[Mm]ob)[^0-9]{{0,36}}[0-9](?:{_GAP}[0-9]){{6}}",
+    "named": (
+        r"(?:[Tt]el|TEL|[Kk]om|KOM|[Ff]a[xk]|FA[XK]|[Dd]zwo|sms|SMS|infol|Infol|[Ww]hats|[Mm]ob)"
+        rf"[^0-9]{{0,36}}[0-9](?:{_GAP}[0-9]){{6}}"
+    ),
     "land": r"[A-Z][A-Z][0-9][A-Z][^0-9A-Za-z]{0,2}/",
     "document": r"[0-9]{6}",
     "dots": r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
     "colons": r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:",
-    "street": r"(?:[Uu]l|UL|[Aa]l|AL|[Oo]s|OS|[Pp]l|PL)\.|[Uu]lic|[Aa]lej|[Oo]siedl|[Pp]lac|[Ss]kwer|[Rr]ond|[Bb]ulwar|[0-9]{2}-[0-9]{3}[ \n\x{a0}]",
-    "born": r"[Uu]r\.|UR\.|[Uu]rodz|URODZ|[Dd]ata ur",
-    "plate": r"[Rr]ejestracyjn|REJ|[Nn]r\.? rej|[Tt]ablic",
+    "street": (
+        r"(?:(?:[Uu]l|UL|[Aa]l|AL|[Oo]s|OS|[Pp]l|PL)\.|[Uu]lic[a-zęąó]{1,4} |[Aa]lej[a-zęą]{1,3} "
+        r"|[Oo]siedl[a-z]{1,2} |[Pp]lac[a-z]{0,2} |[Ss]kwer[a-z]{0,2} |[Rr]ond[a-z]{1,2} "
+        r"|[Bb]ulwar[a-z]{0,3} )"
+        r"|[0-9]{2}-[0-9]{3}[ \n\x{a0}]"
+    ),
+    "born": r"(?:[Uu]r\.|UR\.|[Uu]rodz|URODZ|[Dd]at[^ ]{0,3} ur)[^0-9\n]{0,60}[0-9]",
+    "plate": r"(?:[Rr]ejestracyjn|REJ|[Nn]r\.? rej|[Tt]ablic|TABLIC)[^0-9\n]{0,60}[0-9]",
 }
 
 # Strictest and longest first; what one has found is blank to those behind it.

@@ -1,4 +1,4 @@
-"""The kinds of personal data, what stands for each in a redacted text, and what is done by default."""
+"""The kinds of personal data, what stands for each, and what is done by default."""
 
 from __future__ import annotations
 

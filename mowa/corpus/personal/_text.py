@@ -1,7 +1,7 @@
 """How detectors walk a text: candidates of a pattern, and the words that stand before one.
 
-What was already found is blanked with U+0000, which no pattern matches and no context crosses. So a
-text in which placeholders stand for what was found looks to every detector as it did after the find.
+What was already found is blanked with U+0000, which no pattern matches and no context crosses. So
+a text with placeholders for what was found looks to every detector as it did after the find.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BLANK = "\0"
 SPACE = "[ \u00a0\u2009\u202f]"
 HYPHEN = "[-\u2010\u2011\u2013]"
 
-# What may not stand beside a number: a letter, a digit, or a sign that makes it part of a longer one.
+# Not beside a number: a letter, a digit, or a sign that makes it part of a longer one.
 BEFORE = rf"(?<![\w\0])(?<!\d[.,/:])(?<!\d{HYPHEN})(?<!\w-)"
 AFTER = rf"(?![\w\0])(?!{HYPHEN}\w)(?![./:]\d)(?!,\d{{1,2}}(?!\d))"
 
@@ -25,27 +25,33 @@ _LABELS = re.compile(
     r"|(?P<krs>\bkrs\b|krajow\w{1,3} rejestr\w{0,3} sądow)"
     r"|(?P<phone>\btel\b|telef|\bkom\b|komórk|\bfax|\bfaks|dzwo[nń]|\bsms|infolini|whatsapp|\bmob\b)"
     r"|(?P<card>kart[aąęyo]|\bkart\b|visa|mastercard)"
-    r"|(?P<passport>paszport)|(?P<id_card>dow[oó]d\w{0,3} (?:osobist|tożsamo)|dow[oó]d|tożsamoś|legitym|\bseri[aięą])"
+    r"|(?P<passport>paszport)|(?P<id_card>dow[oó]d|tożsamoś|legitym|\bseri[aięą])"
     r"|(?P<ip>\bip\b|ipv[46]|\badres\w{0,3} ip|\bhost|serwer|\bping|logowa|bramk)"
-    r"|(?P<account>\bkont[oaue]|rachun|\bnrb\b|iban)"
+    r"|(?P<account>\bkont(?:o|a|u|em|ach)\b|rachun|\bnrb\b|iban)"
     r"|(?P<other>isbn|issn|\bean\b|gtin|zamówie|faktur|przesyłk|paczk|polis[ayęo]|umow|sygn|poz\.|wersj|version|\bwer\."
     r"|\bbdo\b|seryjn|imei|\bvin\b|firmware|katalog|artykuł|produkt|indeks|certyfikat)"
 )
 
 
 def candidates(
-    pattern: re.Pattern[str], text: str, judge: Callable[[re.Match[str]], Span | None]
+    pattern: re.Pattern[str],
+    text: str,
+    judge: Callable[[re.Match[str]], Span | None],
+    *,
+    overlapping: bool = True,
+    within: tuple[int, int] | None = None,
 ) -> Iterator[Span]:
-    """What `judge` makes of matches of `pattern`; where it makes nothing, the next may overlap.
+    """What `judge` makes of matches of `pattern`; one it refuses may overlap the next, if allowed.
 
     Time is linear in the text for patterns with bounded matches.
     """
-    at = 0
-    while match := pattern.search(text, at):
+    at, end = within or (0, len(text))
+    while match := pattern.search(text, at, end):
         span = judge(match)
         if span is not None:
             yield span
-        at = match.start() + 1 if span is None else max(span[1], match.start() + 1)
+        refused = match.start() + 1 if overlapping else match.end()
+        at = refused if span is None else span[1]
 
 
 def before(text: str, start: int, width: int) -> str:
