@@ -32,6 +32,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from mowa.corpus.duplicates import (
@@ -44,7 +45,7 @@ from mowa.corpus.duplicates import (
 from mowa.execution import Context, Ledger
 from mowa.languages import LanguagePack
 
-_DATATROVE = "datatrove[processing]==0.10.1"
+_DATATROVE = "datatrove[io,processing]==0.10.1"
 _DOCUMENTS = 5_000
 _SHARD = 10_000
 _GROUP = 1_000
@@ -237,8 +238,6 @@ def peer(root: Path, documents: pl.DataFrame) -> tuple[dict[str, float], dict[st
 
 
 def _peer_clusters(root: Path, documents: pl.DataFrame) -> dict[str, Any]:
-    import numpy as np
-
     names = documents["doc_id"].to_list()
     clusters = {name: name for name in names}
     raw = (root / "remove/000000.clusters").read_bytes()

@@ -2,7 +2,7 @@
 
 import polars as pl
 from duplicate_texts import context_in
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mowa.corpus.duplicates import (
@@ -80,6 +80,7 @@ def test_a_line_below_the_share_or_the_number_stays(tmp_path):
     assert metrics["lines"] == 1  # the x
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="aĄ \t\n\r\x0b\x85\u2028.", max_size=30), min_size=1, max_size=5))
 def test_lines_have_the_numbers_that_splitting_at_newlines_gives(texts):
     _, offsets, numbers = _lines(pl.Series(texts))
@@ -88,6 +89,7 @@ def test_lines_have_the_numbers_that_splitting_at_newlines_gives(texts):
         assert numbers[offsets[row] : offsets[row + 1]].tolist() == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["Menu", "Stopka", "", "  ", "Treść"]), max_size=8))
 def test_what_is_left_is_the_text_without_some_whole_lines(lines):
     text = "\n".join(lines)

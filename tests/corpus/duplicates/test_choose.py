@@ -1,7 +1,7 @@
 """Which copy stays follows from source, licence and length, and from nothing else."""
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mowa.corpus.duplicates import representatives
@@ -65,6 +65,7 @@ def test_a_copy_that_is_rejected_does_not_take_the_good_one_down():
     assert representatives(frame([{"eligible": False}] * 2)).to_list() == [None, None]
 
 
+@settings(deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_one_eligible_document_of_each_cluster_stays_in_any_order(rows, random):
     made = frame(rows)

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mowa.corpus.duplicates import DuplicateOptions, exact_clusters, sketch
@@ -19,6 +19,7 @@ GOLDEN = {
 }
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(1, 5))
 def test_texts_have_as_many_shingles_as_plain_python_finds_and_share_the_same(texts, ngram):
     hashes, offsets = shingle_hashes(pl.Series(texts), ngram)
@@ -57,6 +58,7 @@ def test_segments_longer_than_a_chunk_have_a_hash_of_their_own():
     assert first == second
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_exact_clusters_ignore_case_and_white_space_only(texts):
     clusters = exact_clusters(pl.Series(texts)).to_list()
@@ -67,6 +69,7 @@ def test_exact_clusters_ignore_case_and_white_space_only(texts):
             assert (one == two) == (first == second)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11))))
 def test_components_are_those_of_a_search_through_the_graph(count, edges):
     edges = [(a % count, b % count) for a, b in edges]
@@ -78,6 +81,7 @@ def test_components_are_those_of_a_search_through_the_graph(count, edges):
     assert components(count, left, right).tolist() == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.sets(st.integers(0, 60)), min_size=2, max_size=5))
 def test_similarities_are_those_of_python_sets(sets):
     values = np.array([v for each in sets for v in sorted(each)], dtype=np.uint32)
