@@ -1,5 +1,15 @@
 """Documents that are the same or nearly the same, and lines that a host repeats."""
 
+from mowa.corpus.duplicates._boilerplate import (
+    BOILERPLATE,
+    BoilerplateOptions,
+    apply_edits,
+    boilerplate,
+    find_repeated_lines,
+    host_lines,
+    repeated_lines,
+    write_lines,
+)
 from mowa.corpus.duplicates._choose import representatives
 from mowa.corpus.duplicates._find import SIGNAL, find_duplicates
 from mowa.corpus.duplicates._options import (
@@ -15,14 +25,22 @@ from mowa.corpus.duplicates._sketch import (
 )
 
 __all__ = [
+    "BOILERPLATE",
     "DUPLICATES",
     "SIGNAL",
+    "BoilerplateOptions",
     "DuplicateOptions",
     "Sketch",
+    "apply_edits",
+    "boilerplate",
     "candidate_probability",
     "exact_clusters",
     "find_duplicates",
+    "find_repeated_lines",
+    "host_lines",
+    "repeated_lines",
     "representatives",
     "sketch",
+    "write_lines",
     "write_sketches",
 ]

@@ -43,13 +43,13 @@ class Sketch:
 
 
 def exact_clusters(texts: pl.Series) -> pl.Series:
-    """Hash of each text, case folded, white space as single spaces; null where it is empty."""
-    return pl.Series("cluster", [_exact(text) for text in texts.to_list()], pl.String)
+    """Hash of each text in lower case, white space as single spaces; null where it is empty."""
+    plain = texts.fill_null("").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+    return pl.Series("cluster", [_exact(text) for text in plain.to_list()], pl.String)
 
 
-def _exact(text: str | None) -> str | None:
-    folded = " ".join((text or "").casefold().split())
-    return hashlib.blake2b(folded.encode(), digest_size=16).hexdigest() if folded else None
+def _exact(text: str) -> str | None:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest() if text else None
 
 
 def sketch(frame: pl.DataFrame, options: DuplicateOptions) -> Sketch:
@@ -131,7 +131,8 @@ def write_sketches(
     rows = pl.concat([each.rows for each in sketches])
     with writing(rows_path(folder, shard)) as partial:
         pq.write_table(as_table(rows, ROWS), partial, compression="zstd", row_group_size=_ROW_GROUP)
-    bands = pl.concat([each.bands for each in sketches]).unique().sort("band", "key")
+    bands = pl.concat([each.bands for each in sketches])
+    bands = bands[np.argsort(bands["band"].to_numpy(), kind="stable")]
     shift = np.uint64(64 - options.buckets.bit_length() + 1)
     of = bands["band"].to_numpy() >> shift if options.buckets > 1 else np.zeros(bands.height)
     write_grouped(bands_path(folder, shard), bands, of.astype(np.int64), BANDS, options.buckets)
