@@ -5,10 +5,11 @@
 
 Each row runs in a process of its own that is bound to one core, and is timed by the CPU seconds
 that the system charges it and its children. What starting costs is left out, on both sides: the
-speed is that of the pages after the first hundred. Megabytes are those of the pages, uncompressed. Ours is documents, signals and
-corpus: it also identifies the language, hashes, and keeps what it rejects with the reason. The
-floor is decompression and parsing of the same pages alone. `--limit` takes the first pages only.
-The peer gets an environment of its own, made once (`--peer-environment`).
+speed is that of the pages after the first hundred. Megabytes are those of the pages, uncompressed.
+Ours is documents, signals and corpus: it also identifies the language, hashes, and keeps what it
+rejects with the reason. The floor is decompression and parsing of the same pages alone. `--limit`
+takes the first pages only. The peer gets an environment of its own, made once
+(`--peer-environment`); it needs the system's libmagic.
 """
 # ruff: noqa: PLC0415 - the process that measures stays small: a child's peak memory begins with it
 

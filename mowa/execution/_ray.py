@@ -25,7 +25,7 @@ Function = Callable[[Any, Path], dict[str, Any]]
 # that kills each worker (out of memory, a crash in native code) must not go on for ever.
 _ATTEMPTS = 3
 
-_CONNECT_SECONDS = 10.0  # for a cluster to answer; Ray itself would try for minutes
+_CONNECT_SECONDS = 10.0  # for the port to answer; Ray itself gives up within a minute
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
