@@ -167,7 +167,7 @@ def _as_given() -> type:
         def fit(self, *_: Any) -> Any:
             return self
 
-        def predict(self, values: Floats) -> Classes:
+        def predict(self, values: Floats) -> Any:
             return self.classes_[values.argmax(axis=1)]
 
         def decision_function(self, values: Floats) -> Floats:
