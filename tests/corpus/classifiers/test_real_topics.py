@@ -34,6 +34,5 @@ def test_topics_of_8tags_are_told_apart(world, tmp_path):
     said = score(tmp_path / "m", pl.DataFrame({"text": [text for _, text in asked]}))
     right = [f"temat {topic}" for topic, _ in asked]
     hits = sum(a == b for a, b in zip(said["label"], right, strict=True))
-    print(hits / len(asked), metrics["accuracy"], metrics["ece"])
     assert hits / len(asked) >= FLOOR
     assert metrics["ece"] < 0.10
