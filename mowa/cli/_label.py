@@ -137,8 +137,7 @@ def _found(corpus: str, workspace: Path) -> tuple[Path, str]:
 
 
 def _classes(named: str | None, file: Path | None) -> tuple[str, ...]:
-    from mowa.corpus.labels import read_classes
-    from mowa.corpus.labels._file import check_classes
+    from mowa.corpus.labels import check_classes, read_classes
 
     if named is not None and file is not None:
         raise UsageError("give --classes or --classes-file, not both")

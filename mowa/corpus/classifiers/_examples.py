@@ -14,8 +14,7 @@ from mowa.corpus._read import shard_names
 from mowa.corpus._schema import read_frame
 from mowa.corpus.classifiers._config import Kind
 from mowa.corpus.classifiers._features import signal_columns, signal_frame
-from mowa.corpus.labels import QUALITY, Label, read_labels
-from mowa.corpus.labels._file import check_classes
+from mowa.corpus.labels import QUALITY, Label, check_classes, read_labels
 from mowa.corpus.labels._session import hashes_of
 from mowa.errors import DataError, UsageError
 

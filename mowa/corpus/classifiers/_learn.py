@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from mowa.corpus.classifiers._config import Kind
 from mowa.corpus.classifiers._features import Floats, vocabulary, weighted
 from mowa.corpus.classifiers._model import Arrays, Method, Model
 from mowa.corpus.classifiers._score import tree_decisions
@@ -101,16 +102,19 @@ def draw_lines(counts: pl.DataFrame, rows: Classes, target: Classes) -> Fitted:
     return Fitted(tuple(terms), arrays)
 
 
-def calibration(values: Floats, target: Classes) -> tuple[Method, Arrays]:
+def calibration(values: Floats, target: Classes, kind: Kind) -> tuple[Method, Arrays]:
     """How decision values of texts that the model did not see become probabilities.
 
-    Platt's sigmoid (Platt 1999) for fewer than 1,000 texts, else isotonic regression (Zadrozny and
-    Elkan 2002); each class against the others.
+    Platt's sigmoid (Platt 1999), and for quality from 1,000 texts on isotonic regression (Zadrozny
+    and Elkan 2002); each class against the others. For topics the sigmoid stays the better one: on
+    8TAGS its log loss is lower with 3,000 texts (1.375 and 1.430) and 8,000 (1.152 and 1.184).
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 
-    method: Method = "isotonic" if len(target) >= _ENOUGH_FOR_ISOTONIC else "sigmoid"
+    method: Method = "sigmoid"
+    if kind == "quality" and len(target) >= _ENOUGH_FOR_ISOTONIC:
+        method = "isotonic"
     given = FrozenEstimator(_as_given()(np.unique(target)))
     # Nothing is fitted again, so that the folds it asks for change nothing.
     fitted = CalibratedClassifierCV(given, method=method, cv=2).fit(values, target)
@@ -163,7 +167,7 @@ def _as_given() -> type:
         def fit(self, *_: Any) -> Any:
             return self
 
-        def predict(self, values: Floats) -> Classes:
+        def predict(self, values: Floats) -> Any:
             return self.classes_[values.argmax(axis=1)]
 
         def decision_function(self, values: Floats) -> Floats:

@@ -125,10 +125,10 @@ def _fit(found: Examples, kind: Kind) -> tuple[Model, Floats, dict[str, list[lis
             falls += learn.importance(model, matrix[asked], target[asked]) / len(splits)
     chances = np.empty((frame.height, len(found.classes)))
     for rows, asked in splits:
-        method, arrays = learn.calibration(values[rows], target[rows])
+        method, arrays = learn.calibration(values[rows], target[rows], kind)
         chances[asked] = calibrated(values[asked], method, arrays)
     whole = fit(np.arange(frame.height))
-    method, arrays = learn.calibration(values, target)
+    method, arrays = learn.calibration(values, target, kind)
     model = Model(kind, found.classes, whole.features, method, whole.arrays | arrays, {})
     return model, chances, _top(model, falls)
 

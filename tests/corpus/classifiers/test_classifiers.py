@@ -24,11 +24,30 @@ from mowa.corpus.labels import Label, LabelWriter
 from mowa.errors import DataError, UsageError
 
 WORDS = {
-    "sport": "mecz bramka piłkarz drużyna sędzia liga napastnik trener".split(),
-    "kino": "film aktor reżyser scena kamera premiera rola scenariusz".split(),
-    "jedzenie": "zupa przepis mąka piekarnik ciasto pieróg cebula smak".split(),
+    "sport": ["mecz", "bramka", "piłkarz", "drużyna", "sędzia", "liga", "napastnik", "trener"],
+    "kino": ["film", "aktor", "reżyser", "scena", "kamera", "premiera", "rola", "scenariusz"],
+    "jedzenie": ["zupa", "przepis", "mąka", "piekarnik", "ciasto", "pieróg", "cebula", "smak"],
 }
-FILLER = "w na się i nie to jest że do z był która przez dla po tym jak ale".split()
+FILLER = [
+    "w",
+    "na",
+    "się",
+    "i",
+    "nie",
+    "to",
+    "jest",
+    "że",
+    "do",
+    "z",
+    "był",
+    "która",
+    "przez",
+    "dla",
+    "po",
+    "tym",
+    "jak",
+    "ale",
+]
 
 
 def texts(count, seed=0):
@@ -70,7 +89,8 @@ def labelled(world, tmp_path):
     """A corpus of `rows` (class, text) and a file of labels for it."""
 
     def make(rows, *, annotators=("ewa",), step="corpus"):
-        world.jsonl("teksty/a.jsonl", [{"id": str(n), "text": text} for n, (_, text) in enumerate(rows)])  # fmt: skip
+        records = [{"id": str(n), "text": text} for n, (_, text) in enumerate(rows)]
+        world.jsonl("teksty/a.jsonl", records)
         corpus = world.whole([world.inventory()], step=step, held_out=0.3)
         said = {text: name for name, text in rows}
         path = tmp_path / "labels.jsonl"
@@ -122,7 +142,7 @@ def test_topic_scores_are_those_of_scikit_learn(labelled, tmp_path):
     assert got == pytest.approx(expected, abs=1e-6)
     assert ours["confidence"].to_numpy() == pytest.approx(got.max(axis=1))
     assert metrics["accuracy"] > 0.8
-    assert {"piłkarz", "mecz", "bramka", "liga"} & {term for term, _ in metrics["top_features"]["sport"]}  # fmt: skip
+    assert set(WORDS["sport"]) & {term for term, _ in metrics["top_features"]["sport"]}
 
 
 @pytest.mark.parametrize("classes", [3, 2])
@@ -164,7 +184,7 @@ def test_isotonic_calibration_is_that_of_scikit_learn():
     random = np.random.default_rng(0)
     values = random.normal(size=(1200, 3))
     target = (values + random.normal(size=values.shape)).argmax(axis=1)
-    method, arrays = learn.calibration(values, target)
+    method, arrays = learn.calibration(values, target, "quality")
     assert method == "isotonic"
     from sklearn.isotonic import IsotonicRegression
 
@@ -199,9 +219,10 @@ def test_copies_of_a_text_are_one_example_and_people_of_two_minds_teach_nothing(
     corpus, labels = labelled([*rows, *rows[:20], rows[0]], annotators=("ewa", "jan"))
     first = json.loads(labels.read_text("utf-8").splitlines()[0])
     with LabelWriter(labels) as writer:
-        for document in documents(corpus.path).filter(pl.col("content_hash") == first["content_hash"]).iter_rows(named=True):  # fmt: skip
-            other = next(name for name in WORDS if name != first["label"])
-            writer.add(Label(document["doc_id"], first["content_hash"], other, "jan", "t", "c"))
+        same = pl.col("content_hash") == first["content_hash"]
+        other = next(name for name in WORDS if name != first["label"])
+        for doc_id in documents(corpus.path).filter(same)["doc_id"]:
+            writer.add(Label(doc_id, first["content_hash"], other, "jan", "t", "c"))
     metrics = train(corpus.path, [labels], tmp_path / "m", kind="topic")
     assert (metrics["texts"], metrics["disputed"]) == (59, 1)
     assert sum(map(sum, metrics["confusion"])) == 59
@@ -266,7 +287,7 @@ def test_a_damaged_model_is_refused_whatever_is_wrong(labelled, tmp_path):
         assert message in str(caught.value) or message == "unknown feature"
     damaged = tmp_path / "m" / "model.npz"
     damaged.write_bytes(damaged.read_bytes()[:-5] + b"x" * 5)
-    with pytest.raises(DataError, match="not the file that model.json names"):
+    with pytest.raises(DataError, match=r"not the file that model\.json names"):
         load(tmp_path / "m")
     with pytest.raises(UsageError, match="no classifier here"):
         load(tmp_path / "absent")
@@ -286,18 +307,18 @@ def test_too_few_texts_unknown_classes_and_single_classes_are_refused(labelled, 
         train(corpus.path, [labels], tmp_path / "m", kind="topic")
     with pytest.raises(DataError, match="line 1: unknown class"):
         train(corpus.path, [labels], tmp_path / "m", kind="quality")
+    labels.write_text("", "utf-8")
     with pytest.raises(UsageError, match="two classes or more"):
-        labels.write_text("", "utf-8")
         train(corpus.path, [labels], tmp_path / "m", kind="topic")
     assert not (tmp_path / "m").exists()
 
 
 def test_a_hundred_and_twenty_topics_train_and_the_report_names_the_confused(labelled, tmp_path):
     rows = [
-        (f"temat {topic}", f"słowo{topic} wyraz{topic} w na się i nie to jest że numer {topic} {n} proba")
+        (f"temat {topic}", f"słowo{topic} wyraz{topic} w na się i nie to jest że numer {n} proba")
         for topic in range(120)
         for n in range(5)
-    ]  # fmt: skip
+    ]
     corpus, labels = labelled(rows)
     metrics = train(corpus.path, [labels], tmp_path / "m", kind="topic", name="proba")
     assert len(metrics["classes"]) == 120
