@@ -10,6 +10,14 @@ import numpy as np
 import polars as pl
 
 UNDETERMINED = "und"
+NOISE = "zxx"
+
+# What the model is taught to tell Polish from, and is tried on (`docs/languages.md`). Its other
+# languages only say that a text is none of these.
+KNOWN = frozenset(
+    "pol ces slk szl csb hsb dsb eng deu ukr bel rus lit".split()  # noqa: SIM905
+)
+PROTECTED = ("szl", "csb", "hsb", "dsb")
 
 # ISO 639-1 to ISO 639-3, with the withdrawn iw, in and ji (the tables of ISO 639, macrolanguages as
 # they are). The identifier's labels of three letters are ISO 639-3 already.
@@ -55,6 +63,16 @@ def shortest_tag(code: str) -> str:
         ('pl', 'szl')
     """
     return _ISO_639_1.get(code, code)
+
+
+def letters(texts: pl.Series) -> pl.Series:
+    """What the model sees of a text: words in small letters, without digits and signs."""
+    return (
+        texts.str.normalize("NFC")
+        .str.to_lowercase()
+        .str.replace_all(r"[^\p{L}\p{M}'’]+", " ")
+        .str.strip_chars()
+    )
 
 
 @cache
