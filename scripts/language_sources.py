@@ -9,7 +9,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 # Codes of packages to ISO 639-3. Bosnian, Croatian and Serbian in Latin letters cannot be told apart
@@ -50,6 +50,12 @@ def learnt(data: Path, packages: Path) -> Iterator[tuple[str, str, str]]:
     for file in _files(root, "usr/share/gimp/2.0/help/*/*.html"):
         if code := CODES.get(file.parent.name):
             yield from _named("gimp-help", code, _page(file))
+    for file in _files(root, "usr/share/games/fortunes/*"):
+        if file.is_file() and not file.suffix:
+            sayings = file.read_text("utf-8", "replace").split("\n%\n")
+            # Sayings in Italian lie in the same folder.
+            english = [saying for saying in sayings if len(_ENGLISH.findall(saying)) > 1]
+            yield from _named("fortunes", "eng", english)
     for file in _files(data, "text/eltec-pol/*.xml"):
         yield from _named("eltec", "pol", _passages(_xml(file)))
     for file in _files(data, "text/ustawy-dziennik-ustaw/**/*.txt"):
@@ -97,11 +103,14 @@ def held_out(data: Path, packages: Path | None = None) -> Iterator[tuple[str, st
             yield from _named("libreoffice", "szl", _catalogue(file))
 
 
-def _named(source: str, code: str, texts: Iterator[str] | list[str]) -> Iterator[tuple[str, str, str]]:
+def _named(
+    source: str, code: str, texts: Iterator[str] | list[str]
+) -> Iterator[tuple[str, str, str]]:
     for text in texts:
         line = " ".join(text.split())
         if sum(map(str.isalpha, line)) >= 12 and not (
-            code not in ("eng", "deu", "dan", "nld", "nor", "swe") and len(_ENGLISH.findall(line)) > 1
+            code not in ("eng", "deu", "dan", "nld", "nor", "swe")
+            and len(_ENGLISH.findall(line)) > 1
         ):
             yield source, code, line
 
@@ -176,6 +185,3 @@ def _strings(value: object) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _strings(item)
-
-
-Reader = Callable[[Path], Iterator[str]]

@@ -41,10 +41,9 @@ def main(data: Path, packages: Path, out: Path) -> None:
         file = Path(folder) / "lines.txt"
         file.write_text("\n".join(lines) + "\n")
         model = floret.train_supervised(
-            str(file), dim=16, minn=2, maxn=5, bucket=1 << 17, minCount=1 << 30, epoch=5, lr=0.4,
+            str(file), dim=16, minn=2, maxn=4, bucket=1 << 16, minCount=1 << 30, epoch=3, lr=0.5,
             loss="softmax", thread=1, seed=SEED, verbose=0,
         )  # fmt: skip
-        model.quantize(input=str(file), qnorm=True, qout=False, thread=1, verbose=0)
     model.save_model(str(out))
     print(f"{len(lines):,} pieces, {out.stat().st_size:,} bytes")
 
