@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # scripts are no package
 """The texts that the language model learns from and is tried on, each source on one side only."""
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import json
 import re
 import xml.etree.ElementTree as ET
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-# Codes of packages to ISO 639-3. Bosnian, Croatian and Serbian in Latin letters cannot be told apart
-# by a few sentences and need not be here: one class, the macrolanguage `hbs`.
+# Codes of packages to ISO 639-3. Bosnian, Croatian and Serbian in Latin letters cannot be told
+# apart by a few sentences and need not be here: one class, the macrolanguage `hbs`.
 CODES = {
     "be": "bel", "bel": "bel", "br": "bre", "bs": "hbs", "bos": "hbs", "bg": "bul", "bul": "bul",
     "ca": "cat", "cs": "ces", "ces": "ces", "csb": "csb", "cy": "cym", "da": "dan", "de": "deu",
@@ -31,76 +32,22 @@ _ENGLISH = re.compile(r"\b(?:the|of|and|this|with|for|you|your)\b")
 
 def learnt(data: Path, packages: Path) -> Iterator[tuple[str, str, str]]:
     """(source, language, text) of every passage of the sources that the model is taught on."""
-    root = packages
-    for file in _files(root, "usr/lib/*/*/extensions/langpack-*.xpi", "usr/lib/*/extensions/*.xpi"):
-        code = CODES.get(file.name.partition("@")[0].removeprefix("langpack-").lower())
-        if code:
-            yield from _named("mozilla", code, _xpi(file))
-    for file in _files(root, "usr/share/man/*/man[1-8]/*.gz"):
-        code = CODES.get(file.parent.parent.name.lower())
-        if code:
-            yield from _named("manpages", code, _man(file))
-    for file in _files(root, "usr/share/libreoffice/help/*/text/**/*.html"):
-        code = CODES.get(file.relative_to(root / "usr/share/libreoffice/help").parts[0].lower())
-        if code:
-            yield from _named("libreoffice-help", code, _page(file))
-    for file in _files(root, "usr/lib/libreoffice/program/resource/*/LC_MESSAGES/*.mo"):
-        if (code := CODES.get(file.parent.parent.name)) in ("bel", "lit"):
-            yield from _named("libreoffice", code, _catalogue(file))
-    for file in _files(root, "usr/share/gimp/2.0/help/*/*.html"):
-        if code := CODES.get(file.parent.name):
-            yield from _named("gimp-help", code, _page(file))
-    for file in _files(root, "usr/share/games/fortunes/*"):
-        if file.is_file() and not file.suffix:
-            sayings = file.read_text("utf-8", "replace").split("\n%\n")
-            # Sayings in Italian lie in the same folder.
-            english = [saying for saying in sayings if len(_ENGLISH.findall(saying)) > 1]
-            yield from _named("fortunes", "eng", english)
-    for file in _files(data, "text/eltec-pol/*.xml"):
-        yield from _named("eltec", "pol", _passages(_xml(file)))
-    for file in _files(data, "text/ustawy-dziennik-ustaw/**/*.txt"):
-        yield from _named("ustawy", "pol", _passages(file.read_text("utf-8", "replace")))
-    for file in _files(data, "text/poquad-wikipedia/data.json"):
-        entries = json.loads(file.read_text())["data"]
-        found = [item["context"] for entry in entries for item in entry["paragraphs"]]
-        yield from _named("poquad", "pol", found)
-    for file in _files(data, "text/silesian-wikipedia/szlwiki*.txt"):
-        yield from _named("wikipedia", "szl", file.read_text().split("\n"))
-    for file in _files(data, "text/kashubian-wikipedia-leipzig/*sentences.txt"):
-        lines = [line.partition("\t")[2] for line in file.read_text().splitlines()]
-        yield from _named("wikipedia", "csb", lines)
+    yield from _passages_of(packages, _PACKAGES_LEARNT)
+    yield from _passages_of(data, _DATA_LEARNT)
 
 
 def held_out(data: Path, packages: Path | None = None) -> Iterator[tuple[str, str, str]]:
     """(source, language, text) of the sources that the model has never seen."""
-    for file in _files(data, "lid/ntrex/newstest2019-ref.*.txt"):
-        code = CODES.get(file.name.split(".")[1].partition("-")[0].lower())
-        code = "hbs" if "srp-Latn" in file.name else code
-        if code and "eng-IN" not in file.name and "eng-GB" not in file.name:
-            yield from _named("ntrex", code, file.read_text().splitlines())
-    for file in _files(data, "lid/udhr/udhr_*.xml"):
-        name = file.stem.split("_")[1]
-        code = "hbs" if "srp_latn" in file.name else CODES.get(name)
-        if code:
-            texts = [" ".join(part.itertext()).strip() for part in ET.parse(file).iter()  # noqa: S314
-                     if part.tag.endswith("para")]  # fmt: skip
-            yield from _named("udhr", code, texts)
-    for name in ("pud", "mpdt"):
-        for file in _files(data, f"text/ud-polish-{name}/*.conllu"):
-            found = re.findall(r"^# text = (.+)$", file.read_text(), re.MULTILINE)
-            yield from _named(f"ud-{name}", "pol", found)
-    for file in _files(data, "text/wolne-lektury-xml/**/*.xml"):
-        yield from _named("wolne-lektury", "pol", _passages(_xml(file)))
-    for file in _files(data, "text/kodeksy-json/*.json"):
-        yield from _named("kodeksy", "pol", _strings(json.loads(file.read_text())))
+    yield from _passages_of(data, _DATA_HELD_OUT)
     if packages is not None:
-        for file in _files(packages, "usr/share/mediawiki/**/i18n/**/*.json"):
-            if file.stem in ("szl", "csb", "hsb", "dsb") and file.stem in CODES:
-                messages = json.loads(file.read_text())
-                texts = [_plain(text) for text in messages.values() if isinstance(text, str)]
-                yield from _named("mediawiki", CODES[file.stem], texts)
-        for file in _files(packages, "usr/lib/libreoffice/program/resource/szl/*/*.mo"):
-            yield from _named("libreoffice", "szl", _catalogue(file))
+        yield from _passages_of(packages, _PACKAGES_HELD_OUT)
+
+
+def _passages_of(root: Path, sources: Sequence[Source]) -> Iterator[tuple[str, str, str]]:
+    for name, pattern, tag, read in sources:
+        for file in sorted(root.glob(pattern)):
+            if code := CODES.get(tag(file).lower()):
+                yield from _named(name, code, read(file))
 
 
 def _named(
@@ -115,8 +62,8 @@ def _named(
             yield source, code, line
 
 
-def _files(root: Path, *patterns: str) -> list[Path]:
-    return sorted(file for pattern in patterns for file in root.glob(pattern))
+def _of_langpack(file: Path) -> str:
+    return file.name.partition("@")[0].removeprefix("langpack-")
 
 
 def _xpi(file: Path) -> Iterator[str]:
@@ -185,3 +132,117 @@ def _strings(value: object) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _strings(item)
+
+
+def _sayings(file: Path) -> list[str]:
+    # Sayings in Italian lie in the same folder, and indexes.
+    if not file.is_file() or file.suffix:
+        return []
+    sayings = file.read_text("utf-8", "replace").split("\n%\n")
+    return [saying for saying in sayings if len(_ENGLISH.findall(saying)) > 1]
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().split("\n")
+
+
+def _leipzig(file: Path) -> list[str]:
+    return [line.partition("\t")[2] for line in _lines(file)]
+
+
+def _poquad(file: Path) -> list[str]:
+    entries = json.loads(file.read_text())["data"]
+    return [item["context"] for entry in entries for item in entry["paragraphs"]]
+
+
+def _udhr(file: Path) -> list[str]:
+    root = ET.parse(file).getroot()  # noqa: S314  # a file of the Unicode project
+    return [" ".join(part.itertext()) for part in root.iter() if part.tag.endswith("para")]
+
+
+def _sentences(file: Path) -> list[str]:
+    return re.findall(r"^# text = (.+)$", file.read_text(), re.MULTILINE)
+
+
+def _messages(file: Path) -> list[str]:
+    found = json.loads(file.read_text()).values()
+    return [_plain(text) for text in found if isinstance(text, str)]
+
+
+def _always(code: str) -> Callable[[Path], str]:
+    return lambda _file: code
+
+
+def _ntrex(file: Path) -> str:
+    tag = file.name.split(".")[1]
+    return {"eng-IN": "", "eng-GB": "", "eng-US": "eng", "srp-Latn": "hbs"}.get(
+        tag, tag.partition("-")[0]
+    )
+
+
+def _of_udhr(file: Path) -> str:
+    return "hbs" if file.stem == "udhr_srp_latn" else file.stem.split("_")[1]
+
+
+def _folder(up: int) -> Callable[[Path], str]:
+    return lambda file: file.parents[up].name
+
+
+# Name, files, the language of a file, its reader.
+Source = tuple[str, str, Callable[[Path], str], Callable[[Path], Iterable[str]]]
+_HELP = "usr/share/libreoffice/help"
+_MO = "usr/lib/libreoffice/program/resource"
+_EXTENSION = "extensions/langpack-*.xpi"
+_PACKAGES_LEARNT: list[Source] = [
+    *(
+        ("mozilla", f"usr/lib/{where}/{_EXTENSION}", _of_langpack, _xpi)
+        for where in ("firefox-esr/browser", "thunderbird")
+    ),
+    ("manpages", "usr/share/man/*/man[1-8]/*.gz", _folder(1), _man),
+    (
+        "libreoffice-help",
+        f"{_HELP}/*/text/**/*.html",
+        lambda file: file.as_posix().split("/help/")[1].split("/")[0],
+        _page,
+    ),
+    *(("libreoffice", f"{_MO}/{code}/*/*.mo", _folder(1), _catalogue) for code in ("be", "lt")),
+    ("gimp-help", "usr/share/gimp/2.0/help/*/*.html", _folder(0), _page),
+    ("fortunes", "usr/share/games/fortunes/*", _always("eng"), _sayings),
+]
+_DATA_LEARNT: list[Source] = [
+    ("eltec", "text/eltec-pol/*.xml", _always("pol"), lambda file: _passages(_xml(file))),
+    (
+        "ustawy",
+        "text/ustawy-dziennik-ustaw/**/*.txt",
+        _always("pol"),
+        lambda file: _passages(file.read_text("utf-8", "replace")),
+    ),
+    ("poquad", "text/poquad-wikipedia/data.json", _always("pol"), _poquad),
+    ("wikipedia", "text/silesian-wikipedia/szlwiki*.txt", _always("szl"), _lines),
+    ("wikipedia", "text/kashubian-wikipedia-leipzig/*sentences.txt", _always("csb"), _leipzig),
+]
+_DATA_HELD_OUT: list[Source] = [
+    ("ntrex", "lid/ntrex/newstest2019-ref.*.txt", _ntrex, _lines),
+    ("udhr", "lid/udhr/udhr_*.xml", _of_udhr, _udhr),
+    ("ud-pud", "text/ud-polish-pud/*.conllu", _always("pol"), _sentences),
+    ("ud-mpdt", "text/ud-polish-mpdt/*.conllu", _always("pol"), _sentences),
+    (
+        "wolne-lektury",
+        "text/wolne-lektury-xml/**/*.xml",
+        _always("pol"),
+        lambda file: _passages(_xml(file)),
+    ),
+    (
+        "kodeksy",
+        "text/kodeksy-json/*.json",
+        _always("pol"),
+        lambda file: _strings(json.loads(file.read_text())),
+    ),
+]
+_PACKAGES_HELD_OUT: list[Source] = [
+    *(
+        ("mediawiki", f"usr/share/mediawiki/**/{code}.json", lambda file: file.stem, _messages)
+        for code in ("szl", "csb", "hsb", "dsb")
+    ),
+    ("libreoffice", f"{_MO}/szl/*/*.mo", _folder(1), _catalogue),
+]

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # scripts are no package
 """Teach the model of `mowa.corpus`'s language signal: `train_language_model.py DATA PACKAGES OUT`.
 
 DATA is the folder of unpacked archives, PACKAGES a folder into which the Debian packages that
@@ -85,11 +86,13 @@ def _bare(text: str) -> str:
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
-_CODE = (
-    "if else for while return int def self none true false var function const let this null print "
-    "import from class static void char struct size len str get set add div px rgba margin padding "
-    "width height data id src href http www com html css js fn args key value node list map index"
-).split()
+_CODE = [
+    "if", "else", "for", "while", "return", "int", "def", "self", "none", "true", "false", "var",
+    "function", "const", "let", "this", "null", "print", "import", "from", "class", "static",
+    "void", "char", "struct", "size", "len", "str", "get", "set", "add", "div", "px", "rgba",
+    "margin", "padding", "width", "height", "data", "id", "src", "href", "http", "www", "com",
+    "html", "css", "js", "fn", "args", "key", "value", "node", "list", "map", "index",
+]  # fmt: skip
 
 
 def _noise(rng: random.Random) -> str:

@@ -115,9 +115,10 @@ def protected_score(texts: pl.Series, characters: int) -> pl.DataFrame:
 def paragraph_languages(texts: pl.Series, characters: int = 100_000) -> pl.DataFrame:
     """What languages the paragraphs (lines) of each text are in, by their letters.
 
-    Columns: `paragraphs` (number of those with 20 letters and more), `language_share` and
-    `second_share` (of their characters, 0..1), `second_language` (null where there is one language),
-    `protected_share`. Only the first `characters` of a text are looked at.
+    Columns: `paragraphs` (number of those with 20 letters and more); `language_share` and
+    `second_share` (of their characters, 0..1); `second_language` (null where there is but one);
+    `protected_share`. The shares are of the commonest language of the paragraphs and the next.
+    Only the first `characters` of a text are looked at.
     """
     frame = pl.DataFrame({"text": texts.str.slice(0, characters).str.split("\n")})
     lines = frame.with_row_index("row").explode("text", empty_as_null=True, keep_nulls=True)
