@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 UNDETERMINED = "und"
 NOISE = "zxx"
@@ -66,6 +67,19 @@ def shortest_tag(code: str) -> str:
     return _ISO_639_1.get(code, code)
 
 
+LANGUAGE = pa.schema(
+    [
+        ("language", pa.string()),
+        ("confidence", pa.float64()),
+        ("language_share", pa.float64()),
+        ("second_language", pa.string()),
+        ("second_share", pa.float64()),
+        ("protected", pa.string()),
+        ("protected_confidence", pa.float64()),
+    ]
+)
+
+
 def letters(texts: pl.Series) -> pl.Series:
     """What the model sees of a text: words in small letters, without digits and signs."""
     return (
@@ -95,6 +109,23 @@ def languages(texts: pl.Series, characters: int) -> pl.DataFrame:
     )
 
 
+def language_signal(texts: pl.Series, characters: int) -> pl.DataFrame:
+    """The columns of `LANGUAGE`, one row a text: document, paragraphs and protected varieties.
+
+    `language_share` and `second_share` are those of `paragraph_languages`: the commonest language
+    of the paragraphs comes first there, whatever the document's beginning is in.
+    """
+    frame = pl.concat(
+        [
+            languages(texts, characters),
+            paragraph_languages(texts),
+            protected_score(texts, characters),
+        ],
+        how="horizontal",
+    )
+    return frame.select(LANGUAGE.names)
+
+
 def protected_score(texts: pl.Series, characters: int) -> pl.DataFrame:
     """The likeliest protected variety of each text and the probability (0..1) of them together.
 
@@ -113,7 +144,7 @@ def protected_score(texts: pl.Series, characters: int) -> pl.DataFrame:
 
 
 def paragraph_languages(texts: pl.Series, characters: int = 100_000) -> pl.DataFrame:
-    """What languages the paragraphs (lines) of each text are in, by their letters.
+    """What languages the paragraphs (lines) of each text are in.
 
     Columns: `paragraphs` (number of those with 20 letters and more); `language_share` and
     `second_share` (of their characters, 0..1); `second_language` (null where there is but one);

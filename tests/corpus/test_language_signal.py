@@ -5,11 +5,13 @@ import pytest
 from py3langid import langid
 
 from mowa.corpus._language import (
+    LANGUAGE,
     PROTECTED,
     UNDETERMINED,
     _identifier,
     identifiable,
     iso_639_3,
+    language_signal,
     languages,
     paragraph_languages,
     protected_score,
@@ -134,6 +136,13 @@ def test_paragraphs_in_another_language_have_their_share():
         0.0,
         1.0,
     ]
+
+
+def test_the_signal_has_the_columns_of_its_schema():
+    found = language_signal(pl.Series([text for _, text in SENTENCES]), 2000)
+    assert found.columns == LANGUAGE.names
+    assert found.to_arrow().cast(LANGUAGE).num_rows == len(SENTENCES)
+    assert found["protected"].to_list()[-2:] == ["szl", "csb"]
 
 
 def test_a_row_does_not_depend_on_its_neighbours():
