@@ -1,10 +1,22 @@
-"""`language@1`: the identifier's model with our arithmetic."""
+"""`language`: our own model beside py3langid's, on sentences of ours and on real texts."""
 
 import polars as pl
 import pytest
 from py3langid import langid
 
-from mowa.corpus._language import UNDETERMINED, identifiable, iso_639_3, languages
+from mowa.corpus._language import (
+    LANGUAGE,
+    PROTECTED,
+    UNDETERMINED,
+    _identifier,
+    identifiable,
+    iso_639_3,
+    language_signal,
+    languages,
+    paragraph_languages,
+    protected_score,
+)
+from tests.real_data import real
 
 TEXTS = {
     "pol": "W Szczebrzeszynie chrząszcz brzmi w trzcinie i Szczebrzeszyn z tego słynie.",
@@ -24,10 +36,8 @@ def test_common_languages_are_named_by_iso_639_3():
 
 def test_our_arithmetic_agrees_with_the_library_on_every_label_and_confidence():
     library = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
-    samples = [*TEXTS.values(), *(text.upper() for text in TEXTS.values()), "ala ma kota"]
-    for text, (code, confidence) in zip(
-        samples, languages(pl.Series(samples), 2000).rows(), strict=True
-    ):
+    for text in [*TEXTS.values(), *(text.upper() for text in TEXTS.values()), "ala ma kota"]:
+        code, confidence = _identifier().identify(text)
         label, expected = library.classify(text)
         assert code == (iso_639_3(label) or label)
         assert confidence == pytest.approx(expected, abs=1e-3)
@@ -66,3 +76,91 @@ def test_every_label_of_the_model_has_a_code_of_three_letters():
 )
 def test_language_tags_are_read_as_people_write_them(tag, code):
     assert iso_639_3(tag) == code
+
+
+SENTENCES = [
+    ("pol", "Wczoraj wieczorem poszliśmy nad rzekę, żeby zobaczyć, jak woda opada po burzy."),
+    ("pol", "Wczoraj wieczorem poszlismy nad rzeke, zeby zobaczyc, jak woda opada po burzy."),
+    ("pol", "Prosze o informacje, kiedy mozna odebrac zaswiadczenie z urzedu i ile to kosztuje."),
+    ("pol", "Hej, baco, kany idziecie z tymi owcami, przecie dyscem pachnie od samiuśkich Tater."),
+    ("pol", "Art. 3. Kto nie dopełnia obowiązku, o którym mowa w ust. 2, podlega karze grzywny."),
+    (
+        "pol",
+        "Jam jest Twój sługa, Panie, a Waszmość wszystkie listy moje raczysz odpisać łaskawie.",
+    ),
+    ("ces", "Včera večer jsme šli k řece, abychom se podívali, jak voda po bouřce klesá."),
+    ("slk", "Včera večer sme šli k rieke, aby sme sa pozreli, ako voda po búrke klesá."),
+    ("eng", "Yesterday evening we walked down to the river to see the water fall after the storm."),
+    (
+        "deu",
+        "Gestern Abend gingen wir zum Fluss, um zu sehen, wie das Wasser nach dem Sturm fällt.",
+    ),
+    ("ukr", "Учора ввечері ми пішли до річки, щоб подивитися, як вода спадає після бурі."),
+    ("bel", "Учора ўвечары мы пайшлі да ракі, каб паглядзець, як вада спадае пасля навальніцы."),
+    ("rus", "Вчера вечером мы пошли к реке, чтобы посмотреть, как вода спадает после бури."),
+    ("lit", "Vakar vakare nuėjome prie upės pažiūrėti, kaip po audros slūgsta vanduo."),
+    ("szl", "Wczorej wieczōr my poszli nad rzyka, coby ôbejzdrzeć, jak woda ôpadŏ po burzy."),
+    ("csb", "Wczora wieczór më szlë nad rzékã, żebë òbezdrzec, jak wòda òpôdô pò bùrzë."),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), SENTENCES)
+def test_sentences_of_ours_are_in_their_languages(code, text):
+    assert languages(pl.Series([text]), 2000)["language"].item() == code
+
+
+@pytest.mark.parametrize(("code", "text"), SENTENCES)
+def test_a_protected_variety_scores_high_and_polish_low(code, text):
+    score = protected_score(pl.Series([text]), 2000)["protected_confidence"].item()
+    assert score > 0.5 if code in PROTECTED else score < 0.5
+
+
+def test_a_language_outside_the_known_ones_is_not_called_polish():
+    text = (
+        "Hier soir nous sommes allés au bord de la rivière pour voir l'eau baisser après l'orage."
+    )
+    assert languages(pl.Series([text]), 2000)["language"].item() == "fra"
+
+
+def test_paragraphs_in_another_language_have_their_share():
+    [polish, *_], english = (
+        [text for code, text in SENTENCES if code == wanted] for wanted in ("pol", "eng")
+    )
+    found = paragraph_languages(pl.Series([f"{polish}\n\n{polish}\n{english[0]}", "", polish]))
+    assert found["paragraphs"].to_list() == [3, 0, 1]
+    assert found["second_language"].to_list() == ["eng", None, None]
+    whole = 2 * len(polish) + len(english[0])
+    assert found["second_share"][0] == pytest.approx(len(english[0]) / whole, abs=1e-5)
+    assert found["language_share"].to_list() == [
+        pytest.approx(2 * len(polish) / whole, abs=1e-5),
+        0.0,
+        1.0,
+    ]
+
+
+def test_the_signal_has_the_columns_of_its_schema():
+    found = language_signal(pl.Series([text for _, text in SENTENCES]), 2000)
+    assert found.columns == LANGUAGE.names
+    assert found.to_arrow().cast(LANGUAGE).num_rows == len(SENTENCES)
+    assert found["protected"].to_list()[-2:] == ["szl", "csb"]
+
+
+def test_a_row_does_not_depend_on_its_neighbours():
+    texts = pl.Series([text for _, text in SENTENCES])
+    together = languages(texts, 2000).rows()
+    assert together == [languages(pl.Series([text]), 2000).row(0) for text in texts]
+
+
+# The lowest that a change of the model may bring them to, measured on news it has never seen.
+FLOORS = {
+    "pol": 0.995, "ces": 0.94, "slk": 0.94, "deu": 0.99, "lit": 0.99, "ukr": 0.99, "bel": 0.99,
+    "rus": 0.99, "eng": 0.95,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", FLOORS)
+def test_news_of_a_source_never_seen_are_identified(code):
+    name = "eng-US" if code == "eng" else code
+    lines = real(f"lid/ntrex/newstest2019-ref.{name}.txt").read_text().splitlines()
+    texts = pl.Series([line for line in lines if len(line) >= 50])
+    assert (languages(texts, 2000)["language"] == code).mean() >= FLOORS[code]

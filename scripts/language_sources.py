@@ -1,0 +1,248 @@
+# ruff: noqa: INP001  # scripts are no package
+"""The texts that the language model learns from and is tried on, each source on one side only."""
+
+from __future__ import annotations
+
+import gettext
+import gzip
+import html
+import json
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+# Codes of packages to ISO 639-3. Bosnian, Croatian and Serbian in Latin letters cannot be told
+# apart by a few sentences and need not be here: one class, the macrolanguage `hbs`.
+CODES = {
+    "be": "bel", "bel": "bel", "br": "bre", "bs": "hbs", "bos": "hbs", "bg": "bul", "bul": "bul",
+    "ca": "cat", "cs": "ces", "ces": "ces", "csb": "csb", "cy": "cym", "da": "dan", "de": "deu",
+    "deu": "deu", "dsb": "dsb", "el": "ell", "en": "eng", "en-us": "eng", "eng": "eng",
+    "eo": "epo", "es": "spa", "es-es": "spa", "et": "est", "eu": "eus", "fi": "fin", "fr": "fra",
+    "ga-ie": "gle", "gl": "glg", "hr": "hbs", "hrv": "hbs", "hsb": "hsb", "hu": "hun",
+    "hun": "hun", "is": "isl", "it": "ita", "lit": "lit", "lt": "lit", "lv": "lav", "mk": "mkd",
+    "nb-no": "nor", "nl": "nld", "pl": "pol", "pol": "pol", "pt-pt": "por", "ro": "ron",
+    "ron": "ron", "ru": "rus", "rus": "rus", "sk": "slk", "slk": "slk", "sl": "slv", "slv": "slv",
+    "sq": "sqi", "sr": "srp", "srp": "srp", "sv": "swe", "sv-se": "swe", "szl": "szl",
+    "tr": "tur", "uk": "ukr", "ukr": "ukr",
+}  # fmt: skip
+_ENGLISH = re.compile(r"\b(?:the|of|and|this|with|for|you|your)\b")
+
+
+def learnt(data: Path, packages: Path) -> Iterator[tuple[str, str, str]]:
+    """(source, language, text) of every passage of the sources that the model is taught on."""
+    yield from _passages_of(packages, _PACKAGES_LEARNT)
+    yield from _passages_of(data, _DATA_LEARNT)
+
+
+def held_out(data: Path, packages: Path | None = None) -> Iterator[tuple[str, str, str]]:
+    """(source, language, text) of the sources that the model has never seen."""
+    yield from _passages_of(data, _DATA_HELD_OUT)
+    if packages is not None:
+        yield from _passages_of(packages, _PACKAGES_HELD_OUT)
+
+
+def _passages_of(root: Path, sources: Sequence[Source]) -> Iterator[tuple[str, str, str]]:
+    for name, pattern, tag, read in sources:
+        for file in sorted(root.glob(pattern)):
+            if code := CODES.get(tag(file).lower()):
+                yield from _named(name, code, read(file))
+
+
+def _named(
+    source: str, code: str, texts: Iterator[str] | list[str]
+) -> Iterator[tuple[str, str, str]]:
+    for text in texts:
+        line = " ".join(text.split())
+        if sum(map(str.isalpha, line)) >= 12 and not (
+            code not in ("eng", "deu", "dan", "nld", "nor", "swe")
+            and len(_ENGLISH.findall(line)) > 1
+        ):
+            yield source, code, line
+
+
+def _of_langpack(file: Path) -> str:
+    return file.name.partition("@")[0].removeprefix("langpack-")
+
+
+def _xpi(file: Path) -> Iterator[str]:
+    with zipfile.ZipFile(file) as archive:
+        for name in sorted(archive.namelist()):
+            if not name.endswith((".ftl", ".properties")):
+                continue
+            for line in archive.read(name).decode("utf-8", "replace").splitlines():
+                if line.startswith("#") or "=" not in line:
+                    continue
+                yield _plain(line.partition("=")[2])
+
+
+def _plain(text: str) -> str:
+    """A message without its markup: braces, tags, links, addresses, letters after a %."""
+    text = html.unescape(text.replace("&shy;", ""))
+    for _ in range(2):
+        text = re.sub(r"\{[^{}]*\}", " ", text)
+    text = re.sub(r"<[^<>]{0,300}>|https?://\S+|%\w|\$\d|&\w+;", " ", text)
+    return re.sub(r"\[\[[^\[\]|]*\||[\[\]~_'{}*#=]|\\\w", " ", text).strip()
+
+
+def _man(file: Path) -> Iterator[str]:
+    try:
+        text = gzip.decompress(file.read_bytes()).decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    lines = [line for line in text.splitlines() if line[:1] not in (".", "'", "")]
+    plain = re.sub(r"\\f.|\\[&|,/:%c^]|\\\(..|\\\[[^\]]*\]|\\-|\\e", " ", "\n".join(lines))
+    words = plain.split()
+    for start in range(0, min(len(words), 3000), 40):
+        yield " ".join(words[start : start + 40])
+
+
+def _page(file: Path) -> list[str]:
+    text = file.read_text("utf-8", "replace")
+    text = re.sub(r"(?s)<(script|style|nav|head)\b.*?</\1>", " ", text)
+    parts = re.findall(r"(?s)<(?:p|h1|h2|td)\b[^>]*>(.*?)</(?:p|h1|h2|td)>", text)
+    return [html.unescape(re.sub(r"<[^>]*>", "", part)) for part in parts]
+
+
+def _catalogue(file: Path) -> Iterator[str]:
+    with file.open("rb") as stream:
+        messages = gettext.GNUTranslations(stream)._catalog  # type: ignore[attr-defined]  # noqa: SLF001
+    for key, text in messages.items():
+        if key and text != key:
+            yield _plain(text.replace("~", ""))
+
+
+def _xml(file: Path) -> str:
+    try:
+        return "\n".join(ET.parse(file).getroot().itertext())  # noqa: S314
+    except ET.ParseError:
+        return ""
+
+
+def _passages(text: str) -> Iterator[str]:
+    words = text.split()
+    for start in range(0, len(words), 45):
+        yield " ".join(words[start : start + 45])
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)
+
+
+def _sayings(file: Path) -> list[str]:
+    # Sayings in Italian lie in the same folder, and indexes.
+    if not file.is_file() or file.suffix:
+        return []
+    sayings = file.read_text("utf-8", "replace").split("\n%\n")
+    return [saying for saying in sayings if len(_ENGLISH.findall(saying)) > 1]
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().split("\n")
+
+
+def _leipzig(file: Path) -> list[str]:
+    return [line.partition("\t")[2] for line in _lines(file)]
+
+
+def _poquad(file: Path) -> list[str]:
+    entries = json.loads(file.read_text())["data"]
+    return [item["context"] for entry in entries for item in entry["paragraphs"]]
+
+
+def _udhr(file: Path) -> list[str]:
+    root = ET.parse(file).getroot()  # noqa: S314  # a file of the Unicode project
+    return [" ".join(part.itertext()) for part in root.iter() if part.tag.endswith("para")]
+
+
+def _sentences(file: Path) -> list[str]:
+    return re.findall(r"^# text = (.+)$", file.read_text(), re.MULTILINE)
+
+
+def _messages(file: Path) -> list[str]:
+    found = json.loads(file.read_text()).values()
+    return [_plain(text) for text in found if isinstance(text, str)]
+
+
+def _always(code: str) -> Callable[[Path], str]:
+    return lambda _file: code
+
+
+def _ntrex(file: Path) -> str:
+    tag = file.name.split(".")[1]
+    return {"eng-IN": "", "eng-GB": "", "eng-US": "eng", "srp-Latn": "hbs"}.get(
+        tag, tag.partition("-")[0]
+    )
+
+
+def _of_udhr(file: Path) -> str:
+    return "hbs" if file.stem == "udhr_srp_latn" else file.stem.split("_")[1]
+
+
+def _folder(up: int) -> Callable[[Path], str]:
+    return lambda file: file.parents[up].name
+
+
+# Name, files, the language of a file, its reader.
+Source = tuple[str, str, Callable[[Path], str], Callable[[Path], Iterable[str]]]
+_HELP = "usr/share/libreoffice/help"
+_MO = "usr/lib/libreoffice/program/resource"
+_EXTENSION = "extensions/langpack-*.xpi"
+_PACKAGES_LEARNT: list[Source] = [
+    *(
+        ("mozilla", f"usr/lib/{where}/{_EXTENSION}", _of_langpack, _xpi)
+        for where in ("firefox-esr/browser", "thunderbird")
+    ),
+    ("manpages", "usr/share/man/*/man[1-8]/*.gz", _folder(1), _man),
+    (
+        "libreoffice-help",
+        f"{_HELP}/*/text/**/*.html",
+        lambda file: file.as_posix().split("/help/")[1].split("/")[0],
+        _page,
+    ),
+    *(("libreoffice", f"{_MO}/{code}/*/*.mo", _folder(1), _catalogue) for code in ("be", "lt")),
+    ("gimp-help", "usr/share/gimp/2.0/help/*/*.html", _folder(0), _page),
+    ("fortunes", "usr/share/games/fortunes/*", _always("eng"), _sayings),
+]
+_DATA_LEARNT: list[Source] = [
+    ("eltec", "text/eltec-pol/*.xml", _always("pol"), lambda file: _passages(_xml(file))),
+    (
+        "ustawy",
+        "text/ustawy-dziennik-ustaw/**/*.txt",
+        _always("pol"),
+        lambda file: _passages(file.read_text("utf-8", "replace")),
+    ),
+    ("poquad", "text/poquad-wikipedia/data.json", _always("pol"), _poquad),
+    ("wikipedia", "text/silesian-wikipedia/szlwiki*.txt", _always("szl"), _lines),
+    ("wikipedia", "text/kashubian-wikipedia-leipzig/*sentences.txt", _always("csb"), _leipzig),
+]
+_DATA_HELD_OUT: list[Source] = [
+    ("ntrex", "lid/ntrex/newstest2019-ref.*.txt", _ntrex, _lines),
+    ("udhr", "lid/udhr/udhr_*.xml", _of_udhr, _udhr),
+    ("ud-pud", "text/ud-polish-pud/*.conllu", _always("pol"), _sentences),
+    ("ud-mpdt", "text/ud-polish-mpdt/*.conllu", _always("pol"), _sentences),
+    (
+        "wolne-lektury",
+        "text/wolne-lektury-xml/**/*.xml",
+        _always("pol"),
+        lambda file: _passages(_xml(file)),
+    ),
+    (
+        "kodeksy",
+        "text/kodeksy-json/*.json",
+        _always("pol"),
+        lambda file: _strings(json.loads(file.read_text())),
+    ),
+]
+_PACKAGES_HELD_OUT: list[Source] = [
+    *(
+        ("mediawiki", f"usr/share/mediawiki/**/{code}.json", lambda file: file.stem, _messages)
+        for code in ("szl", "csb", "hsb", "dsb")
+    ),
+    ("libreoffice", f"{_MO}/szl/*/*.mo", _folder(1), _catalogue),
+]
