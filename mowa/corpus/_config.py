@@ -32,6 +32,7 @@ class SignalsConfig(StepConfig):
             "c4",
             "fineweb",
             "composition",
+            "boilerplate",
             "personal_data",
         ],
         description="names of the signals; several steps may measure different ones",
@@ -90,8 +91,19 @@ class CorpusConfig(StepConfig):
     minimum_language_confidence: float = Field(
         0.5, ge=0, le=1, description="how sure the identifier must be of the corpus's language"
     )
-    cut_lines: list[Literal["c4"]] = Field(
-        [], description="lines to cut from kept texts: those that C4's rules take out"
+    filters: list[str] | None = Field(
+        None, description="filters of the language pack that are applied; without it, all of them"
+    )
+    minimum_protected_confidence: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="how likely a protected variety must be for a document to be set apart",
+    )
+    cut_lines: list[Literal["boilerplate", "c4"]] = Field(
+        ["boilerplate"],
+        description="lines to cut from kept texts: those that a host repeats on its pages, and"
+        " those that C4's rules take out",
     )
     personal_data: dict[str, Literal["placeholder", "mask", "keep"]] = Field(
         {}, description="what becomes of personal data in kept texts, by kind, over the defaults"

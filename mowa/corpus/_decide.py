@@ -22,8 +22,10 @@ from mowa.corpus._read import row_at
 from mowa.corpus._report import LENGTH_EDGES, corpus_report
 from mowa.corpus._rules import (
     DUPLICATE,
+    EXACT_DUPLICATE,
     HELD_OUT,
     KEEP,
+    NEAR_DUPLICATE,
     QUARANTINE,
     REJECT,
     TRAIN,
@@ -35,7 +37,8 @@ from mowa.corpus._rules import decide as decide_frame
 from mowa.corpus._rules import policy as policy_of
 from mowa.corpus._schema import DECISIONS, read_frame, shards_in, write_frame
 from mowa.corpus._signals import shards_of
-from mowa.corpus._table import check_alignment, found_in
+from mowa.corpus._table import check_alignment, found_in, full_name
+from mowa.corpus.personal import KINDS
 from mowa.errors import DataError
 from mowa.execution import Context, Unit
 from mowa.workspace import Artifact, Inputs, Metrics, link_or_copy, write_text
@@ -204,7 +207,8 @@ def decide_shard(work: _Work, out: Path) -> dict[str, Any]:
         },
         "languages": dict(sorted(whole["language"].value_counts(sort=False).rows())),
         "edits": _edited(edits["edits"]),
-        "hosts": _hosts(out / files[0], decided),
+        "hosts": _hosts(out / files[0], frame, decided),
+        "personal_data": _personal(frame),
         "examples": examples.select("reason", "detail", "doc_id", "row").rows(),
     }
 
@@ -216,14 +220,19 @@ def _edited(edits: pl.Series) -> dict[str, int]:
     return {**counts, "documents": int((edits.list.len() > 0).sum())}
 
 
-def _hosts(documents: Path, decided: pl.DataFrame) -> list[tuple[str, int, int]]:
-    """Of each host of the shard: documents, and kept ones."""
-    hosts = read_frame(documents, ("host",)).hstack(decided.select("decision"))
-    counted = (
-        hosts.drop_nulls("host")
-        .group_by("host")
-        .agg(pl.len().alias("documents"), (pl.col("decision") == KEEP).sum().alias("keep"))
-    )
+def _personal(frame: pl.DataFrame) -> dict[str, int]:
+    """How many personal data of each kind the documents hold, kept or not."""
+    names = {kind: full_name("personal_data", kind) for kind in KINDS}
+    return {kind: int(frame[name].sum()) for kind, name in names.items() if name in frame.columns}
+
+
+def _hosts(
+    documents: Path, frame: pl.DataFrame, decided: pl.DataFrame
+) -> list[tuple[str, int, int]]:
+    """Of each host of the shard: kept documents and their characters."""
+    hosts = read_frame(documents, ("host",)).hstack(frame.select("characters"))
+    kept = hosts.filter(decided["decision"] == KEEP).drop_nulls("host")
+    counted = kept.group_by("host").agg(pl.len().alias("documents"), pl.col("characters").sum())
     return sorted(counted.rows())
 
 
@@ -259,8 +268,12 @@ def _manifest(
                     for cell, sums in cells
                     if cell[dimension] == name and cell["decision"] == verdict
                 )
+    kinds = _added(result["personal_data"] for result in results)
     manifest["edits"] = dict(sorted(_added(result["edits"] for result in results).items()))
-    manifest["hosts"] = _largest_hosts(results)
+    manifest["hosts"], manifest["host_characters"] = _largest_hosts(results)
+    manifest["personal_data"] = {kind: count for kind, count in kinds.items() if count}
+    copies = {name: manifest["reasons"].get(name) for name in (EXACT_DUPLICATE, NEAR_DUPLICATE)}
+    manifest["duplicates"] = {name: item["documents"] for name, item in copies.items() if item}
     skipped = _skipped(documents)
     manifest["skipped"] = dict(sorted(skipped.items()))
     manifest["records"] = total["documents"] + skipped.total()
@@ -295,14 +308,16 @@ def _added(parts: Iterable[dict[str, int]]) -> Counter[str]:
     return total
 
 
-def _largest_hosts(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    """The hosts with most kept documents."""
-    total: dict[str, Counter[str]] = {}
+def _largest_hosts(results: Sequence[dict[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
+    """The hosts with most kept documents, and their characters."""
+    documents: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
     for result in results:
-        for host, documents, kept in result["hosts"]:
-            total.setdefault(host, Counter()).update(documents=documents, keep=kept)
-    largest = sorted(total.items(), key=lambda item: (-item[1]["keep"], item[0]))[:_HOSTS]
-    return {host: dict(counts) for host, counts in largest}
+        for host, count, size in result["hosts"]:
+            documents[host] += count
+            characters[host] += size
+    largest = sorted(documents, key=lambda host: (-documents[host], host))[:_HOSTS]
+    return {h: documents[h] for h in largest}, {h: characters[h] for h in largest}
 
 
 def _skipped(documents: Sequence[Artifact]) -> Counter[str]:

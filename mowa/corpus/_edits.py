@@ -119,7 +119,7 @@ def edits_of(
         policy: The rules in force.
     """
     none = pl.repeat(None, frame.height, eager=True)
-    cuts = [f"{name}_edits" for name in policy.cut_lines]
+    cuts = [f"{name}_edits" for name in policy.cut_lines if f"{name}_edits" in frame.columns]
     spans = frame["personal_data_spans"] if "personal_data_spans" in frame.columns else none
     has = [frame[name].list.len() > 0 for name in cuts]
     if spans is not none:
@@ -135,9 +135,9 @@ def edits_of(
             for span in frame[name][row].to_list()
         ]
         values = [
-            {**span, "replacement": replacement(text, span, policy.personal_data[span["kind"]])}
+            {**span, "replacement": replacement(text, span, policy.redaction[span["kind"]])}
             for span in (spans[row].to_list() if spans is not none else [])
-            if policy.personal_data[span["kind"]] != "keep"
+            if policy.redaction[span["kind"]] != "keep"
         ]
         found[row] = merged(lines, values)
     return pl.DataFrame({"edits": found}, schema={"edits": EDITS_TYPE})

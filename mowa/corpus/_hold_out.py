@@ -34,7 +34,7 @@ def set_aside(
 ) -> SetAside:
     """Find the documents that `entries` name, and with them the clusters of their texts.
 
-    A cluster is held out whole: otherwise a copy under another author or without a date would be kept
+    A cluster is held out whole, or a copy under another author or without a date would be kept
     for training.
 
     Args:

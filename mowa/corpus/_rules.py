@@ -25,10 +25,10 @@ import pyarrow as pa
 
 from mowa.corpus._config import Bounds, CorpusConfig
 from mowa.corpus._language import identifiable, iso_639_3
-from mowa.corpus._table import SIGNALS, numeric
+from mowa.corpus._table import SIGNALS, full_name, numeric
 from mowa.corpus.personal._kinds import whole_policy
 from mowa.errors import UsageError
-from mowa.languages import LanguagePack
+from mowa.languages import LanguagePack, Threshold
 
 KEEP, REJECT, DUPLICATE, QUARANTINE = "keep", "reject", "duplicate", "quarantine"
 TRAIN, HELD_OUT = "train", "held_out"
@@ -61,7 +61,8 @@ class Policy:
     priority: tuple[str, ...] = ()
     host_documents: int | None = None
     cut_lines: tuple[str, ...] = ()
-    personal_data: dict[str, str] = field(default_factory=dict)
+    redaction: dict[str, str] = field(default_factory=dict)
+    minimum_protected_confidence: float = 0.5
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `manifest.json`."""
@@ -98,7 +99,8 @@ def policy(
     """
     everything = numeric(signal.folder for signal in SIGNALS.values())
     present = everything if measured is None else numeric(measured)
-    for name in [*pack.thresholds, *config.thresholds]:
+    given_by_pack = _of_pack(config, pack)
+    for name in [*given_by_pack, *config.thresholds]:
         if name not in everything:
             near = difflib.get_close_matches(name, everything, n=1)
             raise UsageError(
@@ -110,7 +112,7 @@ def policy(
             )
     origins: dict[str, tuple[Bounds, str]] = {
         name: (Bounds(minimum=given.minimum, maximum=given.maximum), given.origin)
-        for name, given in pack.thresholds.items()
+        for name, given in given_by_pack.items()
         if name in present
     }
     # The order of keys in a recipe is no part of a fingerprint, so it may not matter here.
@@ -145,8 +147,33 @@ def policy(
         priority=tuple(config.priority),
         host_documents=config.host_documents,
         cut_lines=tuple(sorted(config.cut_lines)),
-        personal_data=whole_policy(dict(config.personal_data)),
+        redaction=whole_policy(dict(config.personal_data)),
+        minimum_protected_confidence=config.minimum_protected_confidence,
     )
+
+
+def _of_pack(config: CorpusConfig, pack: LanguagePack) -> dict[str, Threshold]:
+    """The pack's thresholds and the bounds of its filters, by column.
+
+    Raises:
+        UsageError: Where the recipe names a filter that the pack does not have.
+    """
+    names = list(pack.filters) if config.filters is None else config.filters
+    for name in names:
+        if name not in pack.filters:
+            near = difflib.get_close_matches(name, pack.filters, n=1)
+            raise UsageError(
+                f"the language pack {pack.code} has no filter {name!r}",
+                where="filters",
+                fix=f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(pack.filters)}",
+            )
+    bounds: dict[str, Threshold] = dict(pack.thresholds)
+    for name in pack.filters:
+        for bound in pack.filters[name] if name in names else ():
+            column = full_name(bound.signal.partition("@")[0], bound.column)
+            assert column not in bounds, f"two bounds on {column}"
+            bounds[column] = bound
+    return bounds
 
 
 def judge(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -236,6 +263,13 @@ def _rules(policy: Policy) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
     for column, how in (("declared", "declared"), ("language", "identified")):
         protected = pl.col(column).is_in(list(policy.protected)).fill_null(value=False)
         rules.append((protected, QUARANTINE, "protected-variety", pl.format(f"{how} {{}}", column)))
+    likely = pl.col("protected").is_in(list(policy.protected)).fill_null(value=False) & (
+        pl.col("protected_confidence") >= policy.minimum_protected_confidence
+    )
+    score = pl.col("protected_confidence").round(4).cast(pl.String)
+    rules.append(
+        (likely, QUARANTINE, "protected-variety", pl.format("likely {} {}", "protected", score))
+    )
     if policy.judges_language:
         sure = policy.minimum_language_confidence
         confidence = pl.col("confidence").round(4).cast(pl.String)

@@ -62,7 +62,6 @@ COUNTS = pa.schema(
         ),
     ]
 )
-LANGUAGE = pa.schema([("language", pa.string()), ("confidence", pa.float64())])
 
 DECISIONS = pa.schema(
     [(name, pa.string()) for name in ("doc_id", "decision", "reason", "detail", "split")]

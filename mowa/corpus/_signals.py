@@ -13,11 +13,23 @@ import polars as pl
 
 from mowa.corpus._config import SignalsConfig
 from mowa.corpus._counts import counts
-from mowa.corpus._language import languages
+from mowa.corpus._language import language_signal
 from mowa.corpus._report import signals_report
 from mowa.corpus._schema import read_groups, shards_in, write_frame
 from mowa.corpus._table import SIGNALS, chosen
-from mowa.corpus.duplicates import DuplicateOptions, find_duplicates, sketch, write_sketches
+from mowa.corpus.duplicates import (
+    BoilerplateOptions,
+    DuplicateOptions,
+    apply_edits,
+    boilerplate,
+    find_duplicates,
+    find_repeated_lines,
+    host_lines,
+    repeated_lines,
+    sketch,
+    write_lines,
+    write_sketches,
+)
 from mowa.corpus.personal import find
 from mowa.corpus.quality import Tokens, c4, fineweb, gopher, speakleash, tokens_of
 from mowa.corpus.quality._composition import composition
@@ -29,6 +41,7 @@ from mowa.workspace import Artifact, Inputs, Metrics
 # Sketches between the two stages; they are removed when the second has finished.
 _SKETCHES = ".sketches"
 _OPTIONS = DuplicateOptions()
+_LINES = BoilerplateOptions()
 _FOUND = ("exact_clusters", "exact_copies", "near_clusters", "near_copies")
 
 
@@ -55,15 +68,19 @@ def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> M
         Unit(f"shard/{shard}", _Work(shard, path, names, context.language, config))
         for shard, path in shards_of(inputs.all("documents"))
     ]
+    shards = [unit.work.shard for unit in units]
+    if "boilerplate" in names:
+        lines = [Unit(f"lines/{unit.work.shard}", unit.work) for unit in units]
+        context.map(count_lines, lines, out, label="lines of hosts")
+        find_repeated_lines(shards, out, context, _LINES, _SKETCHES)
     results = context.map(measure_shard, units, out, label="signals")
     found: Counter[str] = Counter()
     for result in results:
         found.update(result["languages"])
     duplicates: dict[str, Any] = {}
     if "duplicates" in names:
-        shards = [unit.work.shard for unit in units]
         duplicates = find_duplicates(shards, out, context, _OPTIONS, _SKETCHES)
-        shutil.rmtree(out / _SKETCHES, ignore_errors=True)
+    shutil.rmtree(out / _SKETCHES, ignore_errors=True)
     metrics = {
         "documents": sum(result["documents"] for result in results),
         "languages": dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))),
@@ -98,17 +115,27 @@ def shards_of(artifacts: Sequence[Artifact]) -> Iterator[tuple[str, Path]]:
 
 def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
     """Write the signals of one shard, and the hashes that find duplicates."""
-    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in work.names if name in _MEASURES}
+    parts: dict[str, list[pl.DataFrame]] = {
+        name: [] for name in work.names if name in _MEASURES or name == "boilerplate"
+    }
+    repeated = repeated_lines(out / _SKETCHES, _LINES) if "boilerplate" in parts else None
     sketches = []
     documents = 0
     for group in read_groups(work.path, _READ):
         for frame in group.iter_slices(_ROWS):
             documents += frame.height
-            measured = measure(frame, tuple(parts), work.language, work.config)
+            bare = frame
+            own = [name for name in parts if name in _MEASURES]
+            measured = measure(frame, own, work.language, work.config)
+            if repeated is not None:
+                cut = boilerplate(frame, repeated, _LINES)
+                measured["boilerplate"] = _renamed("boilerplate", cut)
+                bare = frame.with_columns(apply_edits(frame["text"], cut["edits"]))
             for name, found in measured.items():
                 parts[name].append(found)
             if "duplicates" in work.names:
-                sketches.append(sketch(frame, _OPTIONS))
+                # Copies are looked for without what their hosts put around them.
+                sketches.append(sketch(bare, _OPTIONS))
     files = []
     for name, found_parts in parts.items():
         signal = SIGNALS[name]
@@ -122,6 +149,19 @@ def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
         spoken = pl.concat([frame.select("language") for frame in parts["language"]])["language"]
         found_languages = dict(sorted(spoken.value_counts(sort=False).rows()))
     return {"files": files, "documents": documents, "languages": found_languages}
+
+
+def count_lines(work: _Work, out: Path) -> dict[str, Any]:
+    """Count the lines of each host in one shard, for those that it repeats to be found."""
+    lines = [
+        host_lines(frame)
+        for group in read_groups(work.path, ("text", "host"))
+        for frame in group.iter_slices(_ROWS)
+    ]
+    if not lines:
+        lines = [host_lines(pl.DataFrame(schema={"text": pl.String, "host": pl.String}))]
+    write_lines(out / _SKETCHES, work.shard, lines)
+    return {}
 
 
 _READ = ("doc_id", "text", "host")
@@ -155,10 +195,14 @@ Measure = Callable[[pl.Series, Tokens | None, LanguagePack, SignalsConfig], pl.D
 # What measures documents by themselves, by signal; `duplicates` needs all of them.
 _MEASURES: dict[str, Measure] = {
     "counts": lambda texts, _, pack, __: counts(texts, pack.stop_words),
-    "language": lambda texts, _, __, config: languages(texts, config.language_characters),
+    "language": lambda texts, _, __, config: language_signal(texts, config.language_characters),
     "gopher": lambda texts, tokens, pack, _: gopher(texts, pack.stop_words, tokens=tokens),
-    "c4": lambda texts, _, __, ___: c4(texts),
-    "fineweb": lambda texts, tokens, _, __: fineweb(texts, tokens=tokens),
+    "c4": lambda texts, _, pack, __: c4(
+        texts, terminal=pack.terminal_punctuation, policy=pack.policy_phrases, paragraphs=True
+    ),
+    "fineweb": lambda texts, tokens, pack, _: fineweb(
+        texts, terminal=pack.terminal_punctuation, tokens=tokens
+    ),
     "composition": lambda texts, tokens, pack, _: composition(texts, pack.letters, tokens=tokens),
     "speakleash": lambda texts, tokens, pack, _: speakleash(texts, pack.stop_words, tokens=tokens),
     "personal_data": lambda texts, _, __, ___: find(texts),

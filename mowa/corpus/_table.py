@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mowa.corpus._schema import COUNTS, LANGUAGE, rows_of, shards_in
-from mowa.corpus.duplicates import DUPLICATES
+from mowa.corpus._language import LANGUAGE
+from mowa.corpus._schema import COUNTS, rows_of, shards_in
+from mowa.corpus.duplicates import BOILERPLATE, DUPLICATES
 from mowa.corpus.personal import PERSONAL_DATA
 from mowa.corpus.quality import C4, FINEWEB, GOPHER, SPEAKLEASH
 from mowa.corpus.quality._composition import COMPOSITION
@@ -18,6 +19,10 @@ from mowa.errors import DataError, UsageError
 from mowa.workspace import Artifact
 
 _FIX = "let the signals step read the same documents as the corpus step"
+
+
+NEEDED = ("counts", "language", "duplicates")
+"""Signals without which nothing can be decided."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +39,26 @@ class Signal:
         return f"{self.name}@{self.revision}"
 
 
+def full_name(signal: str, column: str) -> str:
+    """The name of a column in the files: it begins with its signal's, so that no other has it.
+
+    Example:
+        >>> full_name("gopher", "words"), full_name("boilerplate", "boilerplate_lines")
+        ('gopher_words', 'boilerplate_lines')
+    """
+    alone = signal in NEEDED or column.startswith(signal)
+    return column if alone else f"{signal}_{column}"
+
+
 def _prefixed(name: str, columns: pa.Schema) -> pa.Schema:
-    """Columns that no other signal has: each begins with the signal's name."""
-    return pa.schema(
-        [
-            field if field.name.startswith(name) else field.with_name(f"{name}_{field.name}")
-            for field in columns
-        ]
-    )
+    return pa.schema([field.with_name(full_name(name, field.name)) for field in columns])
 
 
 SIGNALS = {
     signal.name: signal
     for signal in (
         Signal("counts", 1, COUNTS),
-        Signal("language", 1, LANGUAGE),
+        Signal("language", 2, LANGUAGE),
         Signal("duplicates", 2, DUPLICATES),
         *(
             Signal(name, revision, _prefixed(name, columns))
@@ -58,14 +68,12 @@ SIGNALS = {
                 ("fineweb", 1, FINEWEB),
                 ("composition", 1, COMPOSITION),
                 ("speakleash", 1, SPEAKLEASH),
+                ("boilerplate", 1, BOILERPLATE),
                 ("personal_data", 1, PERSONAL_DATA),
             )
         ),
     )
 }
-
-NEEDED = ("counts", "language", "duplicates")
-"""Signals without which nothing can be decided."""
 
 
 def chosen(names: Sequence[str]) -> list[Signal]:

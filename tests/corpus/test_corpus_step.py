@@ -1,6 +1,7 @@
 """The steps `signals` and `corpus`: decisions in a fixed order, counts that add up."""
 
 import json
+import random
 import re
 from dataclasses import replace
 
@@ -358,21 +359,54 @@ def test_the_copy_that_stays_is_the_first_over_shards_and_inputs(world):
     assert not (signals.path / ".sketches").exists()
 
 
+WORDS = ["rzeka", "dom", "stary", "rybak", "wierzba", "las", "droga", "most", "młyn", "wieś", "kościół", "jezioro", "łódka", "ptak", "wiosna", "zima", "lato", "jesień", "ogród", "płot", "studnia", "kamień", "pole", "żyto", "koń", "wóz", "targ", "miasto", "ulica", "sąsiad", "dziadek", "babcia", "dziecko", "szkoła", "książka", "list", "okno", "drzwi", "stół", "chleb", "ser", "miód", "jabłko", "śliwka"]
+
+
+def prose(seed, sentences=12):
+    """Polish words in a random order, so that two such texts share no five words in a row."""
+    chance = random.Random(seed)
+    lines = [
+        f"Nad {' i '.join(chance.sample(WORDS, 3))} jest także {' oraz '.join(chance.sample(WORDS, 3))}."
+        for _ in range(sentences)
+    ]
+    return " ".join(lines)
+
+
 def test_of_near_copies_one_stays_and_the_others_say_of_which(world):
-    body = " ".join(f"słowo{n}" for n in range(300))
-    rows = [{"id": str(n), "text": f"{body}. Wersja {n}."} for n in range(3)]
-    world.jsonl("a/a.jsonl", [*rows, {"id": "other", "text": POLISH}, *FILLING["a"]])
+    rows = [{"id": f"copy{n}", "text": f"{prose(0)} Wersja {n}."} for n in range(3)]
+    rows += [{"id": str(n), "text": prose(n)} for n in range(1, 9)]
+    world.jsonl("a/a.jsonl", rows)
     documents = world.documents([world.inventory("a", "a")])
     signals = world.signals([documents])
-    off = {"minimum_language_confidence": 0.0, "held_out": 0.5}
-    off["thresholds"] = {}
-    table = table_of(world.corpus([documents], signals, near_duplicates=True, **off))
+    table = table_of(world.corpus([documents], signals, near_duplicates=True, held_out=0.5))
     assert table["reason"].to_list()[:3].count("near-duplicate") == 2
-    assert table["decision"].to_list()[:3].count("keep") == 1
+    assert table["decision"].to_list()[3:] == ["keep"] * 8
     stays = table.head(3).filter(decision="keep")["doc_id"].item()
     assert set(table.head(3).filter(decision="duplicate")["detail"]) == {f"of {stays}"}
-    apart = table_of(world.corpus([documents], signals, step="apart", **off))
-    assert apart["decision"].to_list()[:3] == ["keep"] * 3
+    apart = table_of(world.corpus([documents], signals, step="apart", held_out=0.5))
+    assert apart["decision"].to_list() == ["keep"] * 11
+
+
+def test_lines_that_a_host_repeats_are_cut_and_copies_in_other_furniture_found(world):
+    def page(n, menu, text):
+        return f"<p>{menu}</p><p>{text}</p><p>Stopka serwisu, wszelkie prawa ({menu}).</p>".encode()
+
+    pages = [(f"a{n}", f"https://a.pl/{n}", page(n, "Menu pierwsze", prose(n))) for n in range(12)]
+    pages += [
+        (f"b{n}", f"https://b.pl/{n}", page(n, "Dział drugi", prose(90 + n))) for n in range(11)
+    ]
+    pages.append(("b99", "https://b.pl/99", page(99, "Dział drugi", prose(3))))
+    world.warc("w/a.warc.gz", pages)
+    documents = world.documents([world.inventory("w", "w")], main_content=False)
+    corpus = world.corpus([documents], world.signals([documents]), held_out=0.3)
+    table = table_of(corpus)
+    assert table.filter(reason="exact-duplicate")["url"].to_list() == ["https://b.pl/99"]
+    [shard] = shard_names(corpus.path)
+    texts = pl.concat(
+        [kept_documents(corpus.path, shard, split) for split in ("train", "held_out")]
+    )
+    assert len(texts) == 23
+    assert not any("Menu" in text or "Stopka" in text for text in texts["text"])
 
 
 def test_personal_data_go_out_of_kept_texts_and_stay_out_of_the_signals(world):

@@ -55,7 +55,9 @@ def grow(matrix: Floats, target: Classes, features: Sequence[str]) -> Fitted:
     """Gradient-boosted trees (Ke et al. 2017, as scikit-learn has them) as plain arrays."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    model = HistGradientBoostingClassifier(**TREES).fit(matrix, target)
+    # scikit-learn 1.9 cannot bin a column that says the same of all.
+    varies = np.flatnonzero([len(np.unique(line[np.isfinite(line)])) > 1 for line in matrix.T])
+    model = HistGradientBoostingClassifier(**TREES).fit(matrix[:, varies], target)
     # The trees are public nowhere; a test holds these arrays against scikit-learn's own answers.
     trees = [tree.nodes for step in model._predictors for tree in step]  # noqa: SLF001
     baseline = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1)  # noqa: SLF001
@@ -66,7 +68,7 @@ def grow(matrix: Floats, target: Classes, features: Sequence[str]) -> Fitted:
     arrays = {
         "baseline": baseline,
         "roots": starts.astype(np.int64),
-        "feature": np.where(leaf, -1, nodes["feature_idx"].astype(np.int64)),
+        "feature": np.where(leaf, -1, varies[nodes["feature_idx"].astype(np.int64)]),
         # A split of missing values from all others has the threshold infinity.
         "threshold": np.clip(np.where(leaf, 0.0, nodes["num_threshold"]), *_finite()),
         "missing_left": nodes["missing_go_to_left"].astype(bool),
