@@ -359,16 +359,21 @@ def test_the_copy_that_stays_is_the_first_over_shards_and_inputs(world):
     assert not (signals.path / ".sketches").exists()
 
 
-WORDS = ["rzeka", "dom", "stary", "rybak", "wierzba", "las", "droga", "most", "młyn", "wieś", "kościół", "jezioro", "łódka", "ptak", "wiosna", "zima", "lato", "jesień", "ogród", "płot", "studnia", "kamień", "pole", "żyto", "koń", "wóz", "targ", "miasto", "ulica", "sąsiad", "dziadek", "babcia", "dziecko", "szkoła", "książka", "list", "okno", "drzwi", "stół", "chleb", "ser", "miód", "jabłko", "śliwka"]
+VOCABULARY = """
+rzeka dom stary rybak wierzba las droga most młyn wieś kościół jezioro łódka ptak wiosna zima lato
+jesień ogród płot studnia kamień pole żyto koń wóz targ miasto ulica sąsiad dziadek babcia dziecko
+szkoła książka list okno drzwi stół chleb ser miód jabłko śliwka
+"""
+WORDS = VOCABULARY.split()
 
 
 def prose(seed, sentences=12):
     """Polish words in a random order, so that two such texts share no five words in a row."""
     chance = random.Random(seed)
-    lines = [
-        f"Nad {' i '.join(chance.sample(WORDS, 3))} jest także {' oraz '.join(chance.sample(WORDS, 3))}."
-        for _ in range(sentences)
-    ]
+    lines = []
+    for _ in range(sentences):
+        one, two = chance.sample(WORDS, 3), chance.sample(WORDS, 3)
+        lines.append(f"Nad {' i '.join(one)} jest także {' oraz '.join(two)}.")
     return " ".join(lines)
 
 
