@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,6 +17,9 @@ class DocumentsConfig(StepConfig):
     main_content: bool = Field(
         default=True,
         description="HTML: leave out navigation, comments and the like; false takes all text",
+    )
+    extraction: Literal["fast", "exact"] = Field(
+        "fast", description="HTML: what tells main content, resiliparse (fast) or trafilatura"
     )
 
 
