@@ -18,6 +18,9 @@ class DocumentsConfig(StepConfig):
         default=True,
         description="HTML: leave out navigation, comments and the like; false takes all text",
     )
+    extraction: Literal["fast", "exact"] = Field(
+        "fast", description="HTML: what tells main content, resiliparse (fast) or trafilatura"
+    )
 
 
 class SignalsConfig(StepConfig):

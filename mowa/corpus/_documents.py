@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import polars as pl
@@ -58,6 +59,7 @@ class _Work:
     source: dict[str, Any]
     reader: ReaderOptions
     main_content: bool
+    extraction: Literal["fast", "exact"]
     part_bytes: int
     batch_bytes: int
 
@@ -95,6 +97,9 @@ def run(config: DocumentsConfig, inputs: Inputs, out: Path, context: Context) ->
     units = [unit for inventory in inventories for unit in _units(config, inventory, context)]
     results = context.map(read_unit, units, out, label="documents")
     metrics = _summary(results)
+    if config.extraction == "exact":
+        counts = [result["counts"].get("html_too_large", 0) for result in results]
+        metrics["exact"] = {"trafilatura": version("trafilatura"), "html_too_large": sum(counts)}
     if not metrics["documents"]:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in metrics["skipped"].items())
         raise DataError(
@@ -129,6 +134,7 @@ def _units(config: DocumentsConfig, inventory: Artifact, context: Context) -> It
                 source=record["source"],
                 reader=config.reader,
                 main_content=config.main_content,
+                extraction=config.extraction,
                 part_bytes=_PART_BYTES,
                 batch_bytes=_BATCH_BYTES,
             ),
@@ -252,6 +258,7 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
         record.html or b"",
         charset=record.encoding,
         main_content=work.main_content,
+        extraction=work.extraction,
         address=record.url is None,
     )
     if page.problem == "binary":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import detect_mime, map_encoding_to_html5
@@ -17,6 +18,10 @@ from mowa.rights import stated_licence
 # nesting at 512 elements (Blink, kMaximumHTMLParserDOMTreeDepth); pages of the web rarely pass 60.
 _MAX_DEPTH = 128
 _TOO_DEEP = "*" + ">*" * _MAX_DEPTH
+
+# trafilatura takes some 13 ms for a page of 145 kB (its own evaluation pages, one core). A bound by
+# time in the place of one by size would make the corpus depend on the machine.
+_MAX_EXACT_CHARACTERS = 4_000_000
 
 _ADDRESS = 'link[rel~="canonical" i], meta[property="og:url" i]'
 _RIGHTS = ("license", "dc.rights", "dcterms.rights", "dcterms.license", "dc:rights")
@@ -47,7 +52,8 @@ class Page:
         language: What stands in ``<html lang>``.
         problem: ``binary`` (not text at all), ``too-deep`` (all text was taken, because elements
             are nested too deeply to tell main content), ``cut`` (what follows a tag with too many
-            attributes was left out), or None.
+            attributes was left out), ``too-large`` (the fast extractor was taken in the place of
+            the exact one), or None.
         url: Where the page says that it belongs: ``<link rel="canonical">`` or ``og:url``, if that
             is an address of the web.
         licence: What the page says outright that it is under, as an SPDX expression.
@@ -68,6 +74,7 @@ def extract(
     *,
     charset: str | None = None,
     main_content: bool = True,
+    extraction: Literal["fast", "exact"] = "fast",
     address: bool = True,
 ) -> Page:
     """Text, title and declared language of an HTML page.
@@ -76,6 +83,7 @@ def extract(
         html: The page as it was served.
         charset: What the HTTP header claims.
         main_content: Leave out navigation, comments, post metadata and other boilerplate.
+        extraction: What tells main content: resiliparse (fast) or trafilatura (exact).
         address: Look for the address that the page gives itself.
     """
     if _is_binary(html, charset):
@@ -90,14 +98,20 @@ def extract(
     root = document.query_selector("html")
     if main_content and document.query_selector(_TOO_DEEP) is not None:
         main_content, problem = False, problem or "too-deep"
-    text = extract_plain_text(
-        tree,
-        preserve_formatting=True,
-        main_content=main_content,
-        alt_texts=False,
-        comments=False,
-        post_meta=False,
-    )
+    is_exact = main_content and extraction == "exact"
+    if is_exact and len(source) > _MAX_EXACT_CHARACTERS:
+        is_exact, problem = False, problem or "too-large"
+    if is_exact:
+        text = _exact(source)
+    else:
+        text = extract_plain_text(
+            tree,
+            preserve_formatting=True,
+            main_content=main_content,
+            alt_texts=False,
+            comments=False,
+            post_meta=False,
+        )
     language = root.getattr("lang") if root is not None else None
     # Looking through all elements takes a tenth of the time of a page; most say nothing.
     states = _SPEAKS_OF_RIGHTS.search(source) is not None
@@ -111,6 +125,20 @@ def extract(
         licence=licence,
         notes=(*notes, *stated),
     )
+
+
+def _exact(source: str) -> str:
+    """The main text by trafilatura; empty where it finds none.
+
+    Its deduplication remembers earlier pages, so that a page would depend on its neighbours; its
+    metadata cost more than the text.
+    """
+    import trafilatura
+
+    text = trafilatura.extract(
+        source, fast=True, include_comments=False, deduplicate=False, with_metadata=False
+    )
+    return text or ""
 
 
 def _is_binary(html: bytes, charset: str | None) -> bool:

@@ -1,12 +1,13 @@
 """The step `documents`: every record is one document or one skipped row."""
 
 import hashlib
+import importlib.metadata
 
 import polars as pl
 import pytest
 
 from mowa.collect import Part, Record, Skipped
-from mowa.corpus import _documents
+from mowa.corpus import _documents, _extract
 from mowa.errors import DataError, UsageError
 
 LONG = "Zażółć gęślą jaźń. " * 5
@@ -280,3 +281,15 @@ def test_parts_of_a_record_are_one_text(world, monkeypatch):
     artifact = world.documents([world.inventory()])
     assert documents_of(artifact)["text"].to_list() == ["Zażółć gęślą jaźń.\n\nA."]
     assert artifact.metrics["notes"] == {"made-up": 1}
+
+
+def test_the_exact_mode_says_by_which_version_and_how_many_pages_were_too_large(world, monkeypatch):
+    monkeypatch.setattr(_extract, "_MAX_EXACT_CHARACTERS", 2_000)
+    pages = [f"<body><article><p>{LONG * times}</p></article>".encode() for times in (3, 90)]
+    world.warc("teksty/a.warc.gz", [(f"p{n}", f"https://a.pl/{n}", p) for n, p in enumerate(pages)])
+    artifact = world.documents([world.inventory()], extraction="exact")
+    assert artifact.metrics["exact"] == {
+        "trafilatura": importlib.metadata.version("trafilatura"),
+        "html_too_large": 1,
+    }
+    assert all(LONG.strip() in text for text in documents_of(artifact)["text"])

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mowa.corpus import _extract
 from mowa.corpus._extract import extract
 
 SENTENCE = "Zażółć gęślą jaźń, pójdźże, kiń tę chmurność w głąb flaszy."
@@ -141,3 +142,40 @@ def test_two_licences_are_none():
 )  # fmt: skip
 def test_a_page_says_where_it_belongs_in_addresses_of_the_web_only(head, url):
     assert extract(f"<html><head>{head}</head><body>a".encode()).url == url
+
+
+ARTICLE = PAGE.replace("</article>", f"<p>{(SENTENCE + ' ') * 5}</p></article>")
+
+
+def test_the_exact_mode_takes_the_main_text_and_the_same_head():
+    fast, exact = (extract(ARTICLE.encode(), extraction=mode) for mode in ("fast", "exact"))
+    assert (exact.title, exact.language, exact.problem) == (fast.title, fast.language, None)
+    assert SENTENCE in exact.text
+    assert "Drugi akapit" in exact.text
+    assert "prywatności" not in exact.text
+    everything = extract(ARTICLE.encode(), extraction="exact", main_content=False)
+    assert "prywatności" in everything.text
+
+
+def test_a_page_gives_the_exact_mode_the_same_text_each_time():
+    assert len({extract(ARTICLE.encode(), extraction="exact").text for _ in range(4)}) == 1
+
+
+def test_a_page_too_large_for_the_exact_mode_is_read_by_the_fast_one(monkeypatch):
+    monkeypatch.setattr(_extract, "_MAX_EXACT_CHARACTERS", 100)
+    page = extract(ARTICLE.encode(), extraction="exact")
+    assert page.problem == "too-large"
+    assert page.text == extract(ARTICLE.encode()).text
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (b"<div>" * 50_000 + b"x", "too-deep"),
+        (b"<p>a\x00b" + b"c" * 200, None),
+        (b'<?xml version="1.0" encoding="utf-16"?><p>abc', None),
+        (b"", None),
+    ],
+)
+def test_pages_made_to_hurt_end_in_the_exact_mode_too(raw, problem):
+    assert extract(raw, charset="utf-7", extraction="exact").problem == problem
