@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from mowa.corpus._trees import from_sklearn
 from mowa.corpus.classifiers._config import Kind
 from mowa.corpus.classifiers._features import Floats, vocabulary, weighted
-from mowa.corpus.classifiers._model import Arrays, Method, Model
+from mowa.corpus.classifiers._model import TREE_ARRAYS, Arrays, Method, Model
 from mowa.corpus.classifiers._score import tree_decisions
 
 Classes = npt.NDArray[np.int64]
@@ -55,27 +56,13 @@ def grow(matrix: Floats, target: Classes, features: Sequence[str]) -> Fitted:
     """Gradient-boosted trees (Ke et al. 2017, as scikit-learn has them) as plain arrays."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    # scikit-learn 1.9 cannot bin a column that says the same of all.
-    varies = np.flatnonzero([len(np.unique(line[np.isfinite(line)])) > 1 for line in matrix.T])
-    model = HistGradientBoostingClassifier(**TREES).fit(matrix[:, varies], target)
-    # The trees are public nowhere; a test holds these arrays against scikit-learn's own answers.
-    trees = [tree.nodes for step in model._predictors for tree in step]  # noqa: SLF001
-    baseline = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1)  # noqa: SLF001
-    starts = np.cumsum([0, *map(len, trees)])[:-1]
-    nodes = np.concatenate(trees)
-    shift = np.repeat(starts, [len(tree) for tree in trees])
-    leaf = nodes["is_leaf"].astype(bool)
-    arrays = {
-        "baseline": baseline,
-        "roots": starts.astype(np.int64),
-        "feature": np.where(leaf, -1, varies[nodes["feature_idx"].astype(np.int64)]),
-        # A split of missing values from all others has the threshold infinity.
-        "threshold": np.clip(np.where(leaf, 0.0, nodes["num_threshold"]), *_finite()),
-        "missing_left": nodes["missing_go_to_left"].astype(bool),
-        "left": np.where(leaf, 0, nodes["left"].astype(np.int64) + shift),
-        "right": np.where(leaf, 0, nodes["right"].astype(np.int64) + shift),
-        "value": np.where(leaf, nodes["value"], 0.0),
-    }
+    model = HistGradientBoostingClassifier(**TREES).fit(matrix, target)
+    classes = tuple(map(str, model.classes_))
+    trees = from_sklearn(model, tuple(features), classes)
+    arrays: Arrays = {name: getattr(trees, name) for name in TREE_ARRAYS}
+    # A split of missing values from all others has the threshold infinity.
+    limits = np.finfo(np.float64)
+    arrays["threshold"] = np.clip(trees.threshold, limits.min, limits.max)
     return Fitted(tuple(features), arrays)
 
 
@@ -139,7 +126,7 @@ def importance(model: Model, matrix: Floats, target: Classes) -> Floats:
     random = np.random.default_rng(0)
 
     def accuracy(seen: Floats) -> float:
-        values = tree_decisions(model.arrays, seen)
+        values = tree_decisions(model, seen)
         said = values.argmax(axis=1) if values.shape[1] > 1 else (values[:, 0] > 0).astype(int)
         return float((said == target).mean())
 
@@ -150,11 +137,6 @@ def importance(model: Model, matrix: Floats, target: Classes) -> Floats:
         shuffled[:, index] = random.permutation(shuffled[:, index])
         falls.append(whole - accuracy(shuffled))
     return np.array(falls)
-
-
-def _finite() -> tuple[float, float]:
-    limits = np.finfo(np.float64)
-    return float(limits.min), float(limits.max)
 
 
 def _as_given() -> type:

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
+from mowa.corpus._trees import Trees, trees_of
 from mowa.corpus.classifiers._config import Kind
 from mowa.corpus.labels._file import check_classes
 from mowa.errors import DataError, MowaError, UsageError
@@ -28,18 +29,20 @@ Arrays = dict[str, npt.NDArray[Any]]
 _SHAPES: dict[str, dict[str, tuple[str, int]]] = {
     "quality": {
         "baseline": ("<f8", 1),
-        "roots": ("<i8", 1),
-        "feature": ("<i8", 1),
+        "roots": ("<i4", 1),
+        "feature": ("<i4", 1),
         "threshold": ("<f8", 1),
         "missing_left": ("|b1", 1),
-        "left": ("<i8", 1),
-        "right": ("<i8", 1),
+        "left": ("<i4", 1),
+        "right": ("<i4", 1),
         "value": ("<f8", 1),
     },
     "topic": {"weights": ("<f8", 1), "coefficients": ("<f8", 2), "intercepts": ("<f8", 1)},
     "sigmoid": {"slope": ("<f8", 1), "offset": ("<f8", 1)},
     "isotonic": {"steps": ("<i8", 1), "inputs": ("<f8", 1), "outputs": ("<f8", 1)},
 }
+
+TREE_ARRAYS = tuple(_SHAPES["quality"])
 
 
 @dataclass(frozen=True)
@@ -165,25 +168,20 @@ def _fault(model: Model) -> str | None:
         fits = shape == (outputs, features) and len(arrays["intercepts"]) == outputs
         fits = fits and len(arrays["weights"]) == features
         return None if fits else "the coefficients do not fit the classes and terms"
-    return _tree_fault(arrays, outputs, features)
+    try:
+        forest(arrays, model.features, model.classes)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
-def _tree_fault(arrays: Arrays, outputs: int, features: int) -> str | None:
-    nodes = len(arrays["feature"])
-    names = ("threshold", "missing_left", "left", "right", "value")
-    if any(len(arrays[name]) != nodes for name in names) or len(arrays["baseline"]) != outputs:
-        return "the trees' arrays differ in length"
-    roots, feature = arrays["roots"], arrays["feature"]
-    if len(roots) % outputs or ((roots < 0) | (roots >= nodes)).any():
-        return "the trees do not fit the classes"
-    here = np.arange(nodes)
-    inner = feature >= 0
-    for side in ("left", "right"):
-        child = arrays[side][inner]
-        # Children come after their parent, so that every way ends in a leaf.
-        if ((child <= here[inner]) | (child >= nodes)).any():
-            return "a tree goes round in a circle"
-    return "a tree asks for an unknown feature" if (feature >= features).any() else None
+def forest(arrays: Arrays, features: tuple[str, ...], classes: tuple[str, ...]) -> Trees:
+    """The trees of a model of quality.
+
+    Raises:
+        ValueError: Where the arrays are none.
+    """
+    return trees_of({name: arrays[name] for name in _SHAPES["quality"]}, features, classes)
 
 
 def _damaged(path: Path, what: str) -> DataError:

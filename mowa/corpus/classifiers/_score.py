@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from mowa.corpus._trees import raw_scores
 from mowa.corpus.classifiers._features import (
     Floats,
     signal_matrix,
@@ -16,7 +17,7 @@ from mowa.corpus.classifiers._features import (
     texts_of,
     weighted,
 )
-from mowa.corpus.classifiers._model import Arrays, Model, load
+from mowa.corpus.classifiers._model import Arrays, Model, forest, load
 
 _BATCH = 4_096
 # The last digits of an exponential go by the processor; what is stored must not.
@@ -71,7 +72,7 @@ def score(model: Path | Model, frame: pl.DataFrame) -> pl.DataFrame:
 def decisions(model: Model, frame: pl.DataFrame) -> Floats:
     """Decision values, one row a document; before calibration."""
     if model.kind == "quality":
-        return tree_decisions(model.arrays, signal_matrix(frame, model.features))
+        return tree_decisions(model, signal_matrix(frame, model.features))
     counts = term_counts(texts_of(frame))
     row, column, value = weighted(counts, model.features, model.arrays["weights"], frame.height)
     columns = [
@@ -84,22 +85,9 @@ def decisions(model: Model, frame: pl.DataFrame) -> Floats:
     return np.column_stack(columns)
 
 
-def tree_decisions(arrays: Arrays, matrix: Floats) -> Floats:
-    """Sums of trees, one column an output, tree by tree; all documents go down a tree at a time."""
-    outputs = len(arrays["baseline"])
-    sums = np.tile(arrays["baseline"], (len(matrix), 1))
-    feature, threshold = arrays["feature"], arrays["threshold"]
-    for index, root in enumerate(arrays["roots"].tolist()):
-        node = np.full(len(matrix), root)
-        going = np.flatnonzero(feature[node] >= 0)
-        while going.size:
-            at = node[going]
-            seen = matrix[going, feature[at]]
-            left = np.where(np.isnan(seen), arrays["missing_left"][at], seen <= threshold[at])
-            node[going] = np.where(left, arrays["left"][at], arrays["right"][at])
-            going = going[feature[node[going]] >= 0]
-        sums[:, index % outputs] += arrays["value"][node]
-    return sums
+def tree_decisions(model: Model, matrix: Floats) -> Floats:
+    """Sums of trees, one column an output."""
+    return raw_scores(forest(model.arrays, model.features, model.classes), matrix)
 
 
 def calibrated(values: Floats, method: str, arrays: Arrays) -> Floats:
