@@ -98,8 +98,13 @@ def run(config: DocumentsConfig, inputs: Inputs, out: Path, context: Context) ->
     results = context.map(read_unit, units, out, label="documents")
     metrics = _summary(results)
     if config.extraction == "exact":
-        counts = [result["counts"].get("html_too_large", 0) for result in results]
-        metrics["exact"] = {"trafilatura": version("trafilatura"), "html_too_large": sum(counts)}
+        metrics["exact"] = {
+            "trafilatura": version("trafilatura"),
+            **{
+                name: sum(result["counts"].get(name, 0) for result in results)
+                for name in ("html_too_large", "html_exact_empty")
+            },
+        }
     if not metrics["documents"]:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in metrics["skipped"].items())
         raise DataError(

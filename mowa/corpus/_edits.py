@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from mowa.corpus._rules import Policy
-from mowa.corpus._schema import read_frame
+from mowa.corpus._schema import read_frame, rows_of
 from mowa.corpus.personal import MASK, PLACEHOLDERS
 
 EDITS = pa.schema(
@@ -99,12 +99,16 @@ def edited(frame: pl.DataFrame, edits: pl.Series) -> pl.DataFrame:
 
 
 def read_edits(corpus: Path, shard: str) -> pl.Series:
-    """The column `edits` of one shard.
+    """The column `edits` of one shard; a corpus made before there were edits has none.
 
     Raises:
         DataError: Where it is absent or damaged.
     """
-    return read_frame(corpus / "edits" / f"{shard}.parquet")["edits"]
+    folder = corpus / "edits"
+    if not folder.is_dir():
+        rows = rows_of(corpus / "documents" / f"{shard}.parquet")
+        return pl.repeat(None, rows, dtype=EDITS_TYPE, eager=True).alias("edits")
+    return read_frame(folder / f"{shard}.parquet")["edits"]
 
 
 def edits_of(

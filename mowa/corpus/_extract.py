@@ -53,7 +53,8 @@ class Page:
         problem: ``binary`` (not text at all), ``too-deep`` (all text was taken, because elements
             are nested too deeply to tell main content), ``cut`` (what follows a tag with too many
             attributes was left out), ``too-large`` (the fast extractor was taken in the place of
-            the exact one), or None.
+            the exact one), ``exact-empty`` (the exact mode found
+            nothing where the fast one did), or None.
         url: Where the page says that it belongs: ``<link rel="canonical">`` or ``og:url``, if that
             is an address of the web.
         licence: What the page says outright that it is under, as an SPDX expression.
@@ -101,9 +102,10 @@ def extract(
     is_exact = main_content and extraction == "exact"
     if is_exact and len(source) > _MAX_EXACT_CHARACTERS:
         is_exact, problem = False, problem or "too-large"
-    if is_exact:
-        text = _exact(source)
-    else:
+    text = _exact(source) if is_exact else ""
+    is_empty = is_exact and not text
+    if not text:
+        # trafilatura takes no page without an <html> tag, for one.
         text = extract_plain_text(
             tree,
             preserve_formatting=True,
@@ -112,6 +114,8 @@ def extract(
             comments=False,
             post_meta=False,
         )
+    if is_empty and text:
+        problem = problem or "exact-empty"
     language = root.getattr("lang") if root is not None else None
     # Looking through all elements takes a tenth of the time of a page; most say nothing.
     states = _SPEAKS_OF_RIGHTS.search(source) is not None

@@ -179,6 +179,8 @@ _SHORTEST = 20
 _OF_A_PARAGRAPH = 500
 # So many languages of a text are asked for; the rest have less than a hundredth together.
 _BEST = 8
+_SURE, _SECOND = 0.9, 0.5
+_ENGLISH = "eng"
 
 
 def _shares(count: int, found: dict[str, int]) -> tuple[int, float, str | None, float, float]:
@@ -217,10 +219,17 @@ def _combine(scores: dict[str, float], text: str) -> tuple[str, float]:
     best = max(inside, key=inside.__getitem__, default=UNDETERMINED)
     if not scores:
         return UNDETERMINED, 0.0
-    if inside.get(best, 0.0) >= outside:
-        return best, inside[best]
-    code, share = _identifier().identify(text, KNOWN)
-    return code, round(min(outside, 1.0) * share, _DIGITS)
+    share = inside.get(best, 0.0)
+    # What the model learnt of English is programs' messages: prose that it is not sure of gets a
+    # second opinion. Not so a protected variety, which the second takes for its neighbours.
+    if share < max(_SURE, outside) and best not in PROTECTED:
+        code, chance = _identifier().identify(text)
+        if code == _ENGLISH and chance > _SECOND:
+            return code, round(chance, _DIGITS)
+    if share >= outside:
+        return best, share
+    code, chance = _identifier().identify(text, KNOWN)
+    return code, round(min(outside, 1.0) * chance, _DIGITS)
 
 
 @cache

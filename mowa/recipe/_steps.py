@@ -78,7 +78,7 @@ STEPS: dict[str, StepType] = {
         kind="documents",
         config="mowa.corpus:DocumentsConfig",
         function="mowa.corpus._documents:run",
-        revision=2,
+        revision=3,
         reads={"inventory": "many"},
     ),
     "signals": StepType(
@@ -96,6 +96,15 @@ STEPS: dict[str, StepType] = {
         revision=3,
         reads={"documents": "many", "signals": "many"},
         speaks=True,
+    ),
+    "classifier": StepType(
+        kind="classifier",
+        config="mowa.corpus.classifiers:ClassifierConfig",
+        function="mowa.corpus.classifiers._step:run",
+        observes="mowa.corpus.classifiers._step:observe",
+        revision=1,
+        reads={"corpus": "one"},
+        extra="label",
     ),
     "tokenizer": StepType(
         kind="tokenizer",

@@ -274,7 +274,7 @@ def _exact_duplicates(seen: list[_Seen], kinds: dict[str, list[_Seen]]) -> list[
         "variety",
     }
     alarms = sum(
-        item.decision == "duplicate" and len(groups.get(item.truth.document or "", [])) < 2
+        item.reason == "exact-duplicate" and len(groups.get(item.truth.document or "", [])) < 2
         for item in seen
         if item.truth.kind not in also_fine
     )

@@ -291,5 +291,6 @@ def test_the_exact_mode_says_by_which_version_and_how_many_pages_were_too_large(
     assert artifact.metrics["exact"] == {
         "trafilatura": importlib.metadata.version("trafilatura"),
         "html_too_large": 1,
+        "html_exact_empty": 1,
     }
     assert all(LONG.strip() in text for text in documents_of(artifact)["text"])

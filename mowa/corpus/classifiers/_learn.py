@@ -56,10 +56,15 @@ def grow(matrix: Floats, target: Classes, features: Sequence[str]) -> Fitted:
     """Gradient-boosted trees (Ke et al. 2017, as scikit-learn has them) as plain arrays."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    model = HistGradientBoostingClassifier(**TREES).fit(matrix, target)
+    # scikit-learn 1.9 cannot bin a column that says the same of all.
+    varies = np.flatnonzero([len(np.unique(line[np.isfinite(line)])) > 1 for line in matrix.T])
+    model = HistGradientBoostingClassifier(**TREES).fit(matrix[:, varies], target)
     classes = tuple(map(str, model.classes_))
-    trees = from_sklearn(model, tuple(features), classes)
+    trees = from_sklearn(model, tuple(features[int(at)] for at in varies), classes)
     arrays: Arrays = {name: getattr(trees, name) for name in TREE_ARRAYS}
+    inner = arrays["feature"] >= 0
+    shown = varies[np.where(inner, arrays["feature"], 0)]
+    arrays["feature"] = np.where(inner, shown, -1).astype(np.int32)
     # A split of missing values from all others has the threshold infinity.
     limits = np.finfo(np.float64)
     arrays["threshold"] = np.clip(trees.threshold, limits.min, limits.max)
