@@ -15,7 +15,7 @@ import pytest
 from mowa.corpus import _documents, _signals
 from mowa.execution import Ledger
 
-GOLDEN = "530500a71eba6fb5"
+GOLDEN = "13029ad14db738be"
 POLISH = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wierzba numer {}."
 LIGHT = textwrap.dedent(
     """
