@@ -166,7 +166,7 @@ def count_lines(work: _Work, out: Path) -> dict[str, Any]:
 
 _READ = ("doc_id", "text", "host")
 # Documents measured at a time: tokens of all of them are in memory.
-_ROWS = 1_024
+_ROWS = 256
 
 
 def measure(
