@@ -10,7 +10,6 @@ from mowa.corpus.duplicates._boilerplate import (
     repeated_lines,
     write_lines,
 )
-from mowa.corpus.duplicates._choose import representatives
 from mowa.corpus.duplicates._find import SIGNAL, find_duplicates
 from mowa.corpus.duplicates._options import (
     DUPLICATES,
@@ -39,7 +38,6 @@ __all__ = [
     "find_repeated_lines",
     "host_lines",
     "repeated_lines",
-    "representatives",
     "sketch",
     "write_lines",
     "write_sketches",
