@@ -53,8 +53,8 @@ class Page:
         problem: ``binary`` (not text at all), ``too-deep`` (all text was taken, because elements
             are nested too deeply to tell main content), ``cut`` (what follows a tag with too many
             attributes was left out), ``too-large`` (the fast extractor was taken in the place of
-            the exact one), ``exact-empty`` (the exact mode found
-            nothing where the fast one did), or None.
+            the exact one), ``exact-empty`` (the exact one found nothing where the fast one did), or
+            None.
         url: Where the page says that it belongs: ``<link rel="canonical">`` or ``og:url``, if that
             is an address of the web.
         licence: What the page says outright that it is under, as an SPDX expression.
