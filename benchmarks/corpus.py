@@ -38,7 +38,7 @@ _TWO_WORKERS = 1.8  # at least, of one
 _FIRST = 100  # pages whose run is taken off, so that what starting costs counts for nobody
 _PARTS = 8  # files that a WARC is split into, so that two workers have something to share
 _PEER = (
-    "datatrove[processing]==0.10.1",
+    "datatrove[io,processing]==0.10.1",
     "spacy>=3.8,<3.9",
     "lxml_html_clean",
     "faust-cchardet",

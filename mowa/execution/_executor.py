@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mowa.errors import UsageError
-from mowa.execution._local import ONE_THREAD, Function, run_units
+from mowa.execution._local import ONE_THREAD, Function, LocalPool
 
 Kind = Literal["local", "ray"]
 
@@ -25,6 +25,7 @@ class Executor:
 
     kind: Kind = "local"
     address: str | None = None
+    _local: LocalPool = field(default_factory=LocalPool, repr=False, compare=False)
 
     @classmethod
     def named(cls, kind: str, address: str | None = None) -> Executor:
@@ -60,7 +61,7 @@ class Executor:
                 error raised by the function itself comes through unchanged.
         """
         if self.kind == "local":
-            return run_units(function, units, out, workers=workers)
+            return self._local.run(function, units, out, workers=workers)
         from mowa.execution._ray import run_units_on_ray
 
         return run_units_on_ray(
@@ -68,7 +69,8 @@ class Executor:
         )
 
     def close(self) -> None:
-        """End the cluster that was started, or leave the one that was joined."""
+        """End the processes or the cluster that were started, or leave the one that was joined."""
+        self._local.close()
         if self.kind == "ray":
             from mowa.execution._ray import shut_down
 

@@ -29,40 +29,49 @@ ONE_THREAD = {
 Function = Callable[[Any, Path], dict[str, Any]]
 
 
-def run_units(
-    function: Function, units: Mapping[str, Any], out: Path, *, workers: int
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield key and result of each unit as it is finished, in no particular order.
+class LocalPool:
+    """Worker processes that are started when they are first needed, and kept until `close`.
 
-    Raises:
-        MowaError: Where a worker process dies (killed, out of memory), naming the units that it
-            may have held. An error raised by the function itself comes through unchanged.
+    Starting one takes about a second, most of it imports; a step may call for them several times.
     """
-    if workers <= 1 or len(units) <= 1:
-        for key, work in units.items():
-            yield key, function(work, out)
-        return
-    yield from _in_processes(function, units, out, workers=min(workers, len(units)))
 
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        self._workers = 0
 
-def _in_processes(
-    function: Function, units: Mapping[str, Any], out: Path, *, workers: int
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    waiting = list(units.items())[::-1]
-    running: dict[Future[dict[str, Any]], str] = {}
-    with (
-        _environment(ONE_THREAD),
-        ProcessPoolExecutor(
-            workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_die_with_parent,
-        ) as pool,
-    ):
+    def run(
+        self, function: Function, units: Mapping[str, Any], out: Path, *, workers: int
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield key and result of each unit as it is finished, in no particular order.
+
+        Raises:
+            MowaError: Where a worker process dies (killed, out of memory), naming the units that it
+                may have held. An error raised by the function itself comes through unchanged.
+        """
+        if workers <= 1 or len(units) <= 1:
+            for key, work in units.items():
+                yield key, function(work, out)
+            return
+        yield from self._in_processes(function, units, out, workers)
+
+    def close(self) -> None:
+        """End the processes; what they still hold is not waited for."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+    def _in_processes(
+        self, function: Function, units: Mapping[str, Any], out: Path, workers: int
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        waiting = list(units.items())[::-1]
+        running: dict[Future[dict[str, Any]], str] = {}
+        pool = self._of(workers)
         try:
             while waiting or running:
                 while waiting and len(running) < 2 * workers:
                     key, work = waiting.pop()
-                    running[pool.submit(function, work, out)] = key
+                    with _environment(ONE_THREAD):  # a process may be started here
+                        running[pool.submit(function, work, out)] = key
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in sorted(done, key=lambda item: running[item]):
                     key = running[future]
@@ -78,7 +87,19 @@ def _in_processes(
                 ' (a script must call run() under `if __name__ == "__main__":`)',
             ) from error
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            if running:
+                self.close()
+
+    def _of(self, workers: int) -> ProcessPoolExecutor:
+        if self._pool is None or self._workers != workers:
+            self.close()
+            self._workers = workers
+            self._pool = ProcessPoolExecutor(
+                workers,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_die_with_parent,
+            )
+        return self._pool
 
 
 def _die_with_parent() -> None:

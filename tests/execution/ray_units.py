@@ -47,3 +47,9 @@ def slow_square(number, out):
     write_text(out / f"{number}.pid", str(os.getpid()))
     time.sleep(0.5)
     return square(number, out)
+
+
+def pid(number, out):
+    """Who works on it."""
+    time.sleep(0.05)
+    return {"pid": os.getpid()}

@@ -1,11 +1,14 @@
 import io
+import os
 import time
 
 import pytest
+import ray_units
 from rich.console import Console
 
 from mowa.errors import DataError, MowaError, UsageError
 from mowa.execution import BarProgress, Ledger, PlainProgress, best_progress
+from mowa.execution._local import LocalPool
 
 
 def test_a_ledger_cut_short_forgets_only_its_last_line(tmp_path):
@@ -69,3 +72,36 @@ def test_errors_say_what_where_and_what_to_do_and_survive_a_worker(kind):
     assert type(error) is kind
     assert str(error) == "plik.txt: co się stało\n  what to do: popraw"
     assert error.exit_code == (2 if kind is UsageError else 1)
+
+
+def test_workers_are_kept_from_one_call_to_the_next_and_end_with_the_run(tmp_path):
+    pool = LocalPool()
+    units = {str(number): number for number in range(8)}
+    pids = {result["pid"] for _, result in pool.run(ray_units.pid, units, tmp_path, workers=2)}
+    again = {result["pid"] for _, result in pool.run(ray_units.pid, units, tmp_path, workers=2)}
+    assert os.getpid() not in pids
+    assert pids & again
+    assert len(pids | again) <= 2
+    pool.close()
+    for _ in range(200):
+        if not any(map(alive, pids | again)):
+            break
+        time.sleep(0.05)
+    assert not any(map(alive, pids | again))
+
+
+def test_a_pool_goes_on_after_a_unit_that_failed(tmp_path):
+    pool = LocalPool()
+    units = {str(number): number for number in range(8)}
+    with pytest.raises(ZeroDivisionError):
+        list(pool.run(ray_units.stumble, units, tmp_path, workers=2))
+    assert len(list(pool.run(ray_units.pid, units, tmp_path, workers=2))) == 8
+    pool.close()
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -312,8 +312,8 @@ def test_workers_end_when_their_parent_is_killed(toy, monkeypatch):
     code = (
         f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}\n"
         "import sleeping; from pathlib import Path\n"
-        "from mowa.execution._local import run_units\n"
-        "list(run_units(sleeping.sleep, {'a': 1, 'b': 2}, Path(sys.argv[1]), workers=2))"
+        "from mowa.execution._local import LocalPool\n"
+        "list(LocalPool().run(sleeping.sleep, {'a': 1, 'b': 2}, Path(sys.argv[1]), workers=2))"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(toy.folder)])
     pids = []

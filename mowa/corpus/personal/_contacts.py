@@ -12,12 +12,14 @@ from mowa.corpus.personal._text import (
     HYPHEN,
     SPACE,
     Span,
+    Windows,
     after,
     before,
     candidates,
     digits,
     label,
     labels,
+    windows_around,
 )  # fmt: skip
 
 _AT = re.compile(r"@|\s?[\[({]\s?(?:at|AT|małpa)\s?[\])}]\s?")
@@ -58,11 +60,14 @@ _NEAR = 50
 
 _IPV4 = re.compile(r"(?<![\w\0.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w\0]|[.-]\w)")
 _IPV6 = re.compile(r"(?<![\w\0:.])[0-9A-Fa-f:]{6,39}(?![\w\0:])")
+# Patterns that begin with a set of signs are the ones that `re` is fast to look for.
+_DOTS = re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
+_COLONS = re.compile(r"[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:")
 _VERSION = re.compile(r"(?:wersj\w*|version|ver?\.?|\bpkt|\bust\.|§|art\.|rozdz\w*\.?)\W{0,3}$")
 _GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
 
 
-def emails(text: str) -> Iterator[Span]:
+def emails(text: str, _: Windows) -> Iterator[Span]:
     """E-mail addresses, also with (at) or [małpa] and (kropka)."""
     end = 0
     for at in _AT.finditer(text):
@@ -81,11 +86,11 @@ def emails(text: str) -> Iterator[Span]:
         yield start, end, "email"
 
 
-def telephones(text: str) -> Iterator[Span]:
+def telephones(text: str, windows: Windows) -> Iterator[Span]:
     """With +48; in the shape of a number; or, behind a word such as tel., any 7 to 12 digits."""
-    taken = [*candidates(_WITH_CODE, text, _with_code)]
-    taken += _free(candidates(_SHAPED, text, lambda match: _shaped(text, match)), taken)
-    named = candidates(_NAMED, text, lambda match: _named(text, match), overlapping=False)
+    taken = [*candidates(_WITH_CODE, text, _with_code, windows)]
+    taken += _free(candidates(_SHAPED, text, lambda match: _shaped(text, match), windows), taken)
+    named = candidates(_NAMED, text, lambda match: _named(text, match), windows, overlapping=False)
     taken += _free(named, taken)
     yield from taken
 
@@ -134,7 +139,7 @@ _DATE = re.compile(
 )
 
 
-def addresses_of_hosts(text: str) -> Iterator[Span]:
+def addresses_of_hosts(text: str, _: Windows) -> Iterator[Span]:
     """Public IPv4 addresses that are no version or section numbers, and global IPv6 addresses."""
 
     def ipv4(match: re.Match[str]) -> Span | None:
@@ -163,5 +168,7 @@ def addresses_of_hosts(text: str) -> Iterator[Span]:
             return None
         return match.start(), match.end(), "ip"
 
-    yield from candidates(_IPV4, text, ipv4)
-    yield from candidates(_IPV6, text, ipv6)
+    dots = windows_around(_DOTS, text, back=4, ahead=8)
+    colons = windows_around(_COLONS, text, back=8, ahead=40)
+    yield from candidates(_IPV4, text, ipv4, dots)
+    yield from candidates(_IPV6, text, ipv6, colons)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mowa.corpus.personal import _contacts, _numbers, _places
 from mowa.corpus.personal._kinds import BUSINESS, KINDS, MASK, PLACEHOLDERS
-from mowa.corpus.personal._text import BLANK, Span, blanked
+from mowa.corpus.personal._text import BLANK, Span, Windows, blanked, numbers_in
 
 SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("kind", pa.string())]))
 PERSONAL_DATA = pa.schema(
@@ -49,7 +49,7 @@ _TRIGGERS = {
 }
 
 # Strictest and longest first; what one has found is blank to those behind it.
-_DETECTORS: tuple[tuple[tuple[str, ...], Callable[[str], Iterator[Span]]], ...] = (
+_DETECTORS: tuple[tuple[tuple[str, ...], Callable[[str, Windows], Iterator[Span]]], ...] = (
     (("at",), _contacts.emails),
     (("long",), _numbers.accounts),
     (("long",), _numbers.cards),
@@ -109,12 +109,14 @@ def find(texts: pl.Series) -> pl.DataFrame:
 def spans_of(text: str, triggers: set[str] | None = None) -> list[Span]:
     """Start, end and kind of each value in one text; all detectors run without `triggers`."""
     open_text = _REDACTED.sub(lambda match: BLANK * len(match[0]), text)
+    # Blanks only take digits away, so that the windows hold for every round.
+    windows = numbers_in(open_text)
     found: list[Span] = []
     for _ in range(_ROUNDS):
         new: list[Span] = []
         for needs, detector in _DETECTORS:
             if triggers is None or not triggers.isdisjoint(needs):
-                spans = list(detector(open_text))
+                spans = list(detector(open_text, windows))
                 if spans:
                     new += spans
                     open_text = blanked(open_text, spans)

@@ -12,6 +12,7 @@ from mowa.corpus.personal._text import (
     HYPHEN,
     SPACE,
     Span,
+    Windows,
     before,
     candidates,
     digits,
@@ -52,7 +53,7 @@ _PASSPORT = re.compile(rf"{BEFORE}[A-Z]{{2}}{_SERIES}[0-9]{{7}}{AFTER}")
 _NEAR, _FAR = 60, 100  # characters in which a label counts
 
 
-def accounts(text: str) -> Iterator[Span]:
+def accounts(text: str, windows: Windows) -> Iterator[Span]:
     """Polish account numbers with or without PL, and IBANs of other countries; mod 97."""
 
     def polish(match: re.Match[str]) -> Span | None:
@@ -67,14 +68,14 @@ def accounts(text: str) -> Iterator[Span]:
             return match.start(), match.end(), "iban"
         return None
 
-    found = list(candidates(_POLISH_ACCOUNT, text, polish))
+    found = list(candidates(_POLISH_ACCOUNT, text, polish, windows))
     yield from found
-    for span in candidates(_FOREIGN_ACCOUNT, text, foreign):
+    for span in candidates(_FOREIGN_ACCOUNT, text, foreign, windows):
         if all(span[1] <= start or end <= span[0] for start, end, _ in found):
             yield span
 
 
-def cards(text: str) -> Iterator[Span]:
+def cards(text: str, windows: Windows) -> Iterator[Span]:
     """Payment cards in groups, or without where the words before speak of a card; Luhn."""
 
     def judge(match: re.Match[str]) -> Span | None:
@@ -83,10 +84,10 @@ def cards(text: str) -> Iterator[Span]:
         number = digits(match[0])
         return (match.start(), match.end(), "card") if _checks.is_card(number) else None
 
-    return candidates(_CARD, text, judge)
+    return candidates(_CARD, text, judge, windows)
 
 
-def pesels(text: str) -> Iterator[Span]:
+def pesels(text: str, windows: Windows) -> Iterator[Span]:
     """PESELs of people born 1900 to 2039; any eleven digits close behind the word PESEL."""
 
     def judge(match: re.Match[str]) -> Span | None:
@@ -98,10 +99,10 @@ def pesels(text: str) -> Iterator[Span]:
             return match.start(), match.end(), "pesel"
         return None
 
-    return candidates(_PESEL, text, judge)
+    return candidates(_PESEL, text, judge, windows)
 
 
-def regons(text: str) -> Iterator[Span]:
+def regons(text: str, windows: Windows) -> Iterator[Span]:
     """Nine or fourteen digits with REGON before them."""
 
     def judge(match: re.Match[str]) -> Span | None:
@@ -110,10 +111,10 @@ def regons(text: str) -> Iterator[Span]:
         number = digits(match[0])
         return (match.start(), match.end(), "regon") if _checks.is_regon(number) else None
 
-    return candidates(_REGON, text, judge)
+    return candidates(_REGON, text, judge, windows)
 
 
-def nips(text: str) -> Iterator[Span]:
+def nips(text: str, windows: Windows) -> Iterator[Span]:
     """Tax numbers with their hyphens, or ten digits with NIP before them."""
 
     def judge(match: re.Match[str]) -> Span | None:
@@ -126,10 +127,10 @@ def nips(text: str) -> Iterator[Span]:
             return match.start(), match.end(), "nip"
         return None
 
-    return candidates(_NIP, text, judge)
+    return candidates(_NIP, text, judge, windows)
 
 
-def court_registers(text: str) -> Iterator[Span]:
+def court_registers(text: str, windows: Windows) -> Iterator[Span]:
     """Ten digits with KRS before them."""
 
     def judge(match: re.Match[str]) -> Span | None:
@@ -138,17 +139,17 @@ def court_registers(text: str) -> Iterator[Span]:
         ]
         return (match.start(), match.end(), "krs") if names[-1:] == ["krs"] else None
 
-    return candidates(_KRS, text, judge)
+    return candidates(_KRS, text, judge, windows)
 
 
-def land_registers(text: str) -> Iterator[Span]:
+def land_registers(text: str, windows: Windows) -> Iterator[Span]:
     """Numbers of land and mortgage registers."""
 
     def judge(match: re.Match[str]) -> Span | None:
         right = _checks.is_land_register(match[1], match[2], match[3])
         return (match.start(), match.end(), "land_register") if right else None
 
-    return candidates(_LAND_REGISTER, text, judge)
+    return candidates(_LAND_REGISTER, text, judge, windows)
 
 
 def _document(kind: str, number: str, text: str, match: re.Match[str]) -> Span | None:
@@ -160,7 +161,7 @@ def _document(kind: str, number: str, text: str, match: re.Match[str]) -> Span |
     return (match.start(), match.end(), kind) if named else None
 
 
-def documents(text: str) -> Iterator[Span]:
+def documents(text: str, windows: Windows) -> Iterator[Span]:
     """Identity cards and passports where the words before speak of one."""
     for pattern, kind in ((_ID_CARD, "id_card"), (_PASSPORT, "passport")):
         yield from candidates(
@@ -169,4 +170,5 @@ def documents(text: str) -> Iterator[Span]:
             lambda match, kind=kind, size=3 if kind == "id_card" else 2: _document(  # type: ignore[misc]
                 kind, match[0][:size] + digits(match[0]), text, match
             ),
+            windows,
         )

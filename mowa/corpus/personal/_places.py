@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from mowa.corpus.personal._text import BEFORE, SPACE, Span, after, before, candidates
+from mowa.corpus.personal._text import (
+    BEFORE,
+    SPACE,
+    Span,
+    Windows,
+    after,
+    before,
+    candidates,
+    windows_around,
+)
 
 _UPPER = "A-ZĄĆĘŁŃÓŚŹŻ"
 _WORD = rf"[{_UPPER}](?:[\w’'-]|\.(?=\w)){{0,30}}"
@@ -65,7 +74,7 @@ _REGISTERED = re.compile(r"(?:nr\.? rej|rejestracyjn|tablic)[^0-9\n]{0,40}$")
 _FIRST_YEAR = 1910
 
 
-def postal_addresses(text: str) -> Iterator[Span]:
+def postal_addresses(text: str, _: Windows) -> Iterator[Span]:
     """Street and number, with or without postal code and town; without "ul." only with both."""
 
     def judge(match: re.Match[str]) -> Span | None:
@@ -85,12 +94,13 @@ def postal_addresses(text: str) -> Iterator[Span]:
             found.append(span)
             last = span[1]
     yield from found
-    for span in _near(_CODE, text, _NO_STREET, judge, back=120, ahead=80):
+    codes = windows_around(_CODE, text, back=120, ahead=80)
+    for span in candidates(_NO_STREET, text, judge, codes):
         if all(span[1] <= start or end <= span[0] for start, end, _ in found):
             yield span
 
 
-def birth_dates(text: str) -> Iterator[Span]:
+def birth_dates(text: str, _: Windows) -> Iterator[Span]:
     """Dates behind "ur." or a form of "urodzony", of people who may live."""
 
     def judge(match: re.Match[str]) -> Span | None:
@@ -103,34 +113,16 @@ def birth_dates(text: str) -> Iterator[Span]:
             return None
         return match.start(), match.end(), "birth_date"
 
-    return _near(_BORN_WORD, text, _DATE, judge, back=0, ahead=110)
+    born = windows_around(_BORN_WORD, text, back=0, ahead=110)
+    return candidates(_DATE, text, judge, born)
 
 
-def plates(text: str) -> Iterator[Span]:
+def plates(text: str, _: Windows) -> Iterator[Span]:
     """Registration numbers of vehicles behind words that announce one."""
 
     def judge(match: re.Match[str]) -> Span | None:
         named = _REGISTERED.search(before(text, match.start(), 60))
         return (match.start(), match.end(), "plate") if named else None
 
-    return _near(_PLATE_WORD, text, _PLATE, judge, back=0, ahead=90)
-
-
-def _near(
-    anchor: re.Pattern[str],
-    text: str,
-    pattern: re.Pattern[str],
-    judge: Callable[[re.Match[str]], Span | None],
-    *,
-    back: int,
-    ahead: int,
-) -> Iterator[Span]:
-    """`candidates` from `back` characters before to `ahead` behind each match of `anchor`."""
-    windows: list[tuple[int, int]] = []
-    for match in anchor.finditer(text):
-        start, end = max(0, match.start() - back), match.end() + ahead
-        if windows and start <= windows[-1][1]:
-            start = windows.pop()[0]
-        windows.append((start, end))
-    for start, end in windows:
-        yield from candidates(pattern, text, judge, within=(start, end))
+    words = windows_around(_PLATE_WORD, text, back=0, ahead=90)
+    return candidates(_PLATE, text, judge, words)

@@ -7,9 +7,10 @@ a text with placeholders for what was found looks to every detector as it did af
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 Span = tuple[int, int, str]
+Windows = Sequence[tuple[int, int]]
 BLANK = "\0"
 
 # Spaces and hyphens as people and typesetters put them inside a number.
@@ -19,6 +20,11 @@ HYPHEN = "[-\u2010\u2011\u2013]"
 # Not beside a number: a letter, a digit, or a sign that makes it part of a longer one.
 BEFORE = rf"(?<![\w\0])(?<!\d[.,/:])(?<!\d{HYPHEN})(?<!\w-)"
 AFTER = rf"(?![\w\0])(?!{HYPHEN}\w)(?![./:]\d)(?!,\d{{1,2}}(?!\d))"
+
+# Digits with no more than two signs between them. A foreign account number has letters before and
+# behind them, 34 signs in all and a space after four.
+_NUMBER = re.compile(r"[0-9](?:[ \u00a0\u2009\u202f\u2010\u2011\u2013.()/-]{0,2}[0-9]){5,}")
+_BACK, _AHEAD = 48, 48
 
 _LABELS = re.compile(
     r"(?P<pesel>pesel)|(?P<nip>\bnip\b|identyfikacji podatkow)|(?P<regon>regon)"
@@ -33,25 +39,48 @@ _LABELS = re.compile(
 )
 
 
+def windows_around(
+    anchor: re.Pattern[str], text: str, *, back: int, ahead: int
+) -> list[tuple[int, int]]:
+    """From `back` characters before to `ahead` behind each match of `anchor`, merged."""
+    windows: list[tuple[int, int]] = []
+    for match in anchor.finditer(text):
+        start, end = max(0, match.start() - back), min(match.end() + ahead, len(text))
+        if windows and start <= windows[-1][1]:
+            start = windows.pop()[0]
+        windows.append((start, end))
+    return windows
+
+
+def numbers_in(text: str) -> list[tuple[int, int]]:
+    """Windows in which a number of six digits and more may stand, with what belongs to it.
+
+    Patterns that begin by looking behind are slow to look for: most texts have few digits.
+    """
+    return windows_around(_NUMBER, text, back=_BACK, ahead=_AHEAD)
+
+
 def candidates(
     pattern: re.Pattern[str],
     text: str,
     judge: Callable[[re.Match[str]], Span | None],
+    windows: Windows,
     *,
     overlapping: bool = True,
-    within: tuple[int, int] | None = None,
 ) -> Iterator[Span]:
     """What `judge` makes of matches of `pattern`; one it refuses may overlap the next, if allowed.
 
-    Time is linear in the text for patterns with bounded matches.
+    Only `windows` of the text are looked at. Time is linear in the text for patterns with bounded
+    matches.
     """
-    at, end = within or (0, len(text))
-    while match := pattern.search(text, at, end):
-        span = judge(match)
-        if span is not None:
-            yield span
-        refused = match.start() + 1 if overlapping else match.end()
-        at = refused if span is None else span[1]
+    for begin, end in windows:
+        at = begin
+        while match := pattern.search(text, at, end):
+            span = judge(match)
+            if span is not None:
+                yield span
+            refused = match.start() + 1 if overlapping else match.end()
+            at = refused if span is None else span[1]
 
 
 def before(text: str, start: int, width: int) -> str:
