@@ -1,21 +1,30 @@
-"""The signal `counts@1`: lengths and shares of each document, as Polars expressions."""
+"""The signal `counts@1`: lengths and shares of each document, by arithmetic over characters."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
-# Letters with the marks that belong to them: Indic vowel signs and stray combining accents.
-_LETTERS = r"[\p{L}\p{M}]"
-_NOT_LETTERS = r"[^\p{L}\p{M}]+"
+from mowa.corpus._characters import (
+    DIGIT,
+    SPACE,
+    SYMBOL,
+    UPPER,
+    WORD,
+    Array,
+    Characters,
+    Runs,
+    hashes_of,
+    repeated,
+)
 
-# What is neither letter, mark, digit, white space nor the punctuation of running text.
-_SYMBOLS = r"""[^\p{L}\p{M}\p{Nd}\s.,;:!?…()\[\]{}"'„”“«»–—\-/%§&*+=<>@#|\\_~^`$€°’‘‚]"""
 
-
-def counts(texts: pl.Series, stop_words: Sequence[str]) -> pl.DataFrame:
+def counts(
+    texts: pl.Series, stop_words: Sequence[str], *, characters: Characters | None = None
+) -> pl.DataFrame:
     r"""Lengths and shares of each text, one row a text.
 
     * `characters` (Unicode code points), `bytes` (UTF-8), `words` (runs of anything but white
@@ -35,74 +44,57 @@ def counts(texts: pl.Series, stop_words: Sequence[str]) -> pl.DataFrame:
         >>> row["words"], row["lines"], row["duplicate_line_share"]
         (6, 2, 0.5)
     """
-    text = pl.col("text")
-    # Two spaces between runs of letters, so that neighbours match the pattern of a stop word each.
-    runs = pl.col("runs")
-    frame = (
-        texts.alias("text")
-        .to_frame()
-        .with_columns((" " + text.str.replace_all(_NOT_LETTERS, "  ") + " ").alias("runs"))
-        .select(
-            text.str.len_chars().alias("characters"),
-            text.str.len_bytes().alias("bytes"),
-            text.str.count_matches(r"\S+").alias("words"),
-            text.str.count_matches(r"\s").alias("spaces"),
-            text.str.count_matches(rf"[^\s\p{{L}}\p{{M}}]*{_LETTERS}\S*").alias("alphabetic"),
-            text.str.count_matches(_SYMBOLS).alias("symbols"),
-            text.str.count_matches(r"\p{Nd}").alias("digits"),
-            text.str.count_matches(r"\p{Lu}").alias("uppercase"),
-            runs.str.count_matches(r" [^ ]").alias("runs"),
-            (runs.str.len_chars() - runs.str.count_matches(" ", literal=True)).alias("letters"),
-            runs.str.to_lowercase().str.count_matches(_any_of(stop_words)).alias("stop_words"),
-        )
-        .hstack(_lines(texts))
+    characters = characters or Characters(texts)
+    words = characters.runs(~characters.are(SPACE))
+    letters = characters.are(WORD)
+    runs = characters.runs(letters)
+    lines = characters.lines
+    lines = lines.where(characters.sums_of(lines, ~characters.are(SPACE)) > 0)
+    again = lines.where(repeated(lines.rows, characters.hashes(lines)))
+    length = characters.per_text
+    word_count = characters.by_text(words)
+    spaces = characters.sums(characters.are(SPACE))
+    with_letter = characters.sums_of(words, letters) > 0
+    letter_count = characters.sums(letters)
+    symbols, digits, capitals = (
+        characters.sums(characters.are(one)) for one in (SYMBOL, DIGIT, UPPER)
     )
-    whole = (pl.col(name).cast(pl.Int64) for name in ("characters", "bytes", "words", "lines"))
-    return frame.select(
-        *whole,
-        _share("characters", "words", less="spaces").alias("mean_word_length"),
-        _share("alphabetic", "words").alias("alphabetic_word_share"),
-        _share("stop_words", "runs").alias("stop_word_share"),
-        _share("repeated", "line_characters").alias("duplicate_line_share"),
-        _share("symbols", "characters").alias("symbol_share"),
-        _share("digits", "characters").alias("digit_share"),
-        _share("uppercase", "letters").alias("uppercase_share"),
+    return pl.DataFrame(
+        {
+            "characters": length,
+            "bytes": texts.fill_null("").str.len_bytes().cast(pl.Int64),
+            "words": word_count,
+            "lines": characters.by_text(lines),
+            "mean_word_length": _share(length - spaces, word_count),
+            "alphabetic_word_share": _share(characters.by_text(words, with_letter), word_count),
+            "stop_word_share": _share(
+                _stop_words(characters, runs, stop_words), characters.by_text(runs)
+            ),
+            "duplicate_line_share": _share(
+                characters.by_text(again, again.lengths), characters.by_text(lines, lines.lengths)
+            ),
+            "symbol_share": _share(symbols, length),
+            "digit_share": _share(digits, length),
+            "uppercase_share": _share(capitals, letter_count),
+        }
     )
 
 
-def _any_of(words: Sequence[str]) -> str:
-    """A pattern for one of the words between spaces; one that matches nothing for no words."""
-    letters_only = sorted({word.lower() for word in words if all(map(_is_letter, word))} - {""})
-    return f" (?:{'|'.join(letters_only)}) " if letters_only else r"[^\s\S]"
+def _stop_words(characters: Characters, runs: Runs, stop_words: Sequence[str]) -> Array:
+    """How many runs of letters of each text are stop words in lower case."""
+    listed = sorted({word.lower() for word in stop_words if all(map(_is_letter, word))} - {""})
+    if not listed:
+        return np.zeros(characters.texts, dtype=np.int64)
+    short = runs.where(runs.lengths <= max(map(len, listed)))
+    known = hashes_of(listed)
+    hashes = characters.hashes(short, lower=True)
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return characters.by_text(short, known[places] == hashes)
 
 
 def _is_letter(character: str) -> bool:
     return unicodedata.category(character)[0] in "LM"
 
 
-def _share(part: str, whole: str, *, less: str | None = None) -> pl.Expr:
-    value = pl.col(part).cast(pl.Int64)
-    if less is not None:
-        value -= pl.col(less).cast(pl.Int64)
-    return pl.when(pl.col(whole) > 0).then(value / pl.col(whole)).otherwise(0.0)
-
-
-def _lines(texts: pl.Series) -> pl.DataFrame:
-    """Lines that are not empty, their characters, and those of lines that came before, by text."""
-    lines = (
-        texts.alias("line")
-        .to_frame()
-        .with_row_index("row")
-        .with_columns(pl.col("line").str.split("\n"))
-        .explode("line")
-        .filter(pl.col("line").str.contains(r"\S"))
-        .with_columns(pl.col("line").str.len_chars().cast(pl.Int64).alias("length"))
-    )
-    length = pl.col("length")
-    by_row = lines.group_by("row").agg(
-        pl.len().alias("lines"),
-        length.sum().alias("line_characters"),
-        length.filter(~pl.struct("row", "line").is_first_distinct()).sum().alias("repeated"),
-    )
-    rows = pl.DataFrame({"row": pl.Series(range(len(texts)), dtype=lines.schema["row"])})
-    return rows.join(by_row, on="row", how="left", maintain_order="left").drop("row").fill_null(0)
+def _share(part: Array, whole: Array) -> Array:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

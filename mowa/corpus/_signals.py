@@ -6,11 +6,13 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from mowa.corpus._characters import Characters
 from mowa.corpus._config import SignalsConfig
 from mowa.corpus._counts import counts
 from mowa.corpus._language import language_signal
@@ -181,8 +183,23 @@ def measure(
         config: What the recipe says.
     """
     texts = frame["text"]
-    tokens = tokens_of(texts) if _TOKENISED.intersection(names) else None
-    return {name: _renamed(name, _MEASURES[name](texts, tokens, pack, config)) for name in names}
+    seen = _Seen(texts)
+    return {name: _renamed(name, _MEASURES[name](seen, pack, config)) for name in names}
+
+
+class _Seen:
+    """Texts, and what several signals look at of them, made when the first one asks."""
+
+    def __init__(self, texts: pl.Series) -> None:
+        self.texts = texts.fill_null("")
+
+    @cached_property
+    def characters(self) -> Characters:
+        return Characters(self.texts)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return tokens_of(self.texts, self.characters)
 
 
 def _renamed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -190,21 +207,26 @@ def _renamed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.rename(dict(zip(frame.columns, SIGNALS[name].columns.names, strict=True)))
 
 
-Measure = Callable[[pl.Series, Tokens | None, LanguagePack, SignalsConfig], pl.DataFrame]
+Measure = Callable[[_Seen, LanguagePack, SignalsConfig], pl.DataFrame]
 
 # What measures documents by themselves, by signal; `duplicates` needs all of them.
 _MEASURES: dict[str, Measure] = {
-    "counts": lambda texts, _, pack, __: counts(texts, pack.stop_words),
-    "language": lambda texts, _, __, config: language_signal(texts, config.language_characters),
-    "gopher": lambda texts, tokens, pack, _: gopher(texts, pack.stop_words, tokens=tokens),
-    "c4": lambda texts, _, pack, __: c4(
-        texts, terminal=pack.terminal_punctuation, policy=pack.policy_phrases, paragraphs=True
+    "counts": lambda seen, pack, _: counts(
+        seen.texts, pack.stop_words, characters=seen.characters
     ),
-    "fineweb": lambda texts, tokens, pack, _: fineweb(
-        texts, terminal=pack.terminal_punctuation, tokens=tokens
+    "language": lambda seen, _, config: language_signal(seen.texts, config.language_characters),
+    "gopher": lambda seen, pack, _: gopher(seen.texts, pack.stop_words, tokens=seen.tokens),
+    "c4": lambda seen, pack, _: c4(
+        seen.texts, terminal=pack.terminal_punctuation, policy=pack.policy_phrases, paragraphs=True
     ),
-    "composition": lambda texts, tokens, pack, _: composition(texts, pack.letters, tokens=tokens),
-    "speakleash": lambda texts, tokens, pack, _: speakleash(texts, pack.stop_words, tokens=tokens),
-    "personal_data": lambda texts, _, __, ___: find(texts),
+    "fineweb": lambda seen, pack, _: fineweb(
+        seen.texts, terminal=pack.terminal_punctuation, tokens=seen.tokens
+    ),
+    "composition": lambda seen, pack, _: composition(
+        seen.texts, pack.letters, tokens=seen.tokens
+    ),
+    "speakleash": lambda seen, pack, _: speakleash(
+        seen.texts, pack.stop_words, tokens=seen.tokens
+    ),
+    "personal_data": lambda seen, _, __: find(seen.texts),
 }
-_TOKENISED = frozenset(("gopher", "fineweb", "composition", "speakleash"))

@@ -46,8 +46,14 @@ def bytes_of(texts: pl.Series) -> tuple[Bytes, I64]:
     return values[offsets[0] : offsets[-1]], offsets - offsets[0]
 
 
-def segment_hashes(data: Bytes, starts: I64, ends: I64) -> U64:
-    """A hash of each part of `data` from `starts` to `ends`, which rise and do not overlap."""
+def segment_hashes(
+    data: Bytes | U32, starts: I64, ends: I64, values: U64 | None = None
+) -> U64:
+    """A hash of each part of `data` from `starts` to `ends`, which rise and do not overlap.
+
+    `values` holds a number for each that `data` can have; without it, `data` are bytes.
+    """
+    values = _bytes() if values is None else values
     hashes = np.empty(len(starts), dtype=np.uint64)
     done = 0
     while done < len(starts):
@@ -56,7 +62,7 @@ def segment_hashes(data: Bytes, starts: I64, ends: I64) -> U64:
         part = data[begin : int(ends[until - 1])]
         rises, falls = _powers(len(part))
         sums = np.zeros(len(part) + 1, dtype=np.uint64)
-        np.cumsum(_bytes()[part] * rises, out=sums[1:])
+        np.cumsum(values[part] * rises, out=sums[1:])
         first, last = starts[done:until] - begin, ends[done:until] - begin
         hashes[done:until] = (sums[last] - sums[first]) * falls[first]
         done = until

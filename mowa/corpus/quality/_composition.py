@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from mowa.corpus._characters import LETTER, repeated
 from mowa.corpus.quality._tokens import Tokens, shares, tokens_of
 
 COMPOSITION = pa.schema(
@@ -38,31 +37,29 @@ def composition(texts: pl.Series, letters: str, *, tokens: Tokens | None = None)
         >>> composition(pl.Series(["Żółw żółwiowi"]), "ąćęłńóśźż").row(0)
         (0.5, 1.0, 1.0, 0.0)
     """
-    texts = texts.fill_null("")
     tokens = tokens or tokens_of(texts)
-    signs = re.escape(letters + letters.upper())
-    own = texts.str.count_matches(f"[{signs}]").to_numpy().astype(np.int64)
-    every = texts.str.count_matches(r"\p{L}").to_numpy().astype(np.int64)
-    frame = pl.DataFrame({"row": tokens.rows, "word": tokens.words}).filter(
-        pl.col("word").str.contains(r"\p{L}")
-    )
-    word = pl.col("word")
-    by_row = frame.group_by("row").agg(
-        word.str.contains(f"[{signs}]").mean().alias("own"),
-        word.head(_BEGINNING).str.to_lowercase().n_unique().alias("different"),
-        word.head(_BEGINNING).len().alias("of"),
-        word.str.len_chars().filter(word.str.len_chars() > _LONG).sum().alias("long"),
-        word.str.len_chars().sum().alias("characters"),
-    )
-    rows = pl.DataFrame({"row": np.arange(len(texts))}).join(
-        by_row, on="row", how="left", maintain_order="left"
-    )
-    return pl.DataFrame({"own_letter_ratio": shares(own, every)}).hstack(
-        rows.select(
-            pl.col("own").fill_null(0.0).alias("own_letter_word_ratio"),
-            (pl.col("different") / pl.col("of")).fill_null(0.0).alias("different_word_ratio"),
-            (pl.col("long") / pl.col("characters"))
-            .fill_null(0.0)
-            .alias("long_word_character_ratio"),
-        )
+    characters = tokens.characters
+    own = characters.among(letters + letters.upper())
+    words = tokens.runs.where(tokens.with_letter)
+    with_own = characters.sums_of(words, own) > 0
+    # The number of each word in its text; the first 200 count.
+    before = np.cumsum(characters.by_text(words)) - characters.by_text(words)
+    first = words.where(np.arange(len(words.rows)) - before[words.rows] < _BEGINNING)
+    different = ~repeated(first.rows, characters.hashes(first, lower=True))
+    long_ = words.where(words.lengths > _LONG)
+    return pl.DataFrame(
+        {
+            "own_letter_ratio": shares(
+                characters.sums(own), characters.sums(characters.are(LETTER))
+            ),
+            "own_letter_word_ratio": shares(
+                characters.by_text(words, with_own), characters.by_text(words)
+            ),
+            "different_word_ratio": shares(
+                characters.by_text(first, different), characters.by_text(first)
+            ),
+            "long_word_character_ratio": shares(
+                characters.by_text(long_, long_.lengths), characters.by_text(words, words.lengths)
+            ),
+        }
     )

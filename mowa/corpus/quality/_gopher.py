@@ -46,7 +46,7 @@ GOPHER = pa.schema(
 )
 
 # Signs that make no word by themselves. Others do: §, •, °, €.
-_NO_WORD = r"""^[!/—”:%&(\\━#+^\]~“„';’{|´\[=\-`*–?$«<>»,…@_."})►]$"""
+_NO_WORDS = """!/—”:%&(\\━#+^]~“„';’{|´[=-`*–?$«<>»,…@_."})►"""
 
 
 def gopher(
@@ -76,14 +76,11 @@ def gopher(
 
 
 def _quality(texts: pl.Series, tokens: Tokens, stop_words: Sequence[str]) -> pl.DataFrame:
-    length = tokens.words.str.len_chars().to_numpy().astype(np.int64)
+    length = tokens.runs.lengths
     # Only what has one character can be lone punctuation: the rest begins with a letter or digit.
-    lone = np.zeros(len(length), dtype=bool)
-    single = length == 1
-    lone[single] = tokens.words.filter(pl.Series(single)).str.contains(_NO_WORD).to_numpy()
+    lone = (length == 1) & tokens.characters.among(_NO_WORDS)[tokens.runs.starts]
     words = tokens.sums(~lone)
-    alphabetic = np.zeros(len(length), dtype=bool)
-    alphabetic[~lone] = tokens.words.filter(pl.Series(~lone)).str.contains(r"\p{L}").to_numpy()
+    alphabetic = tokens.with_letter & ~lone
     ellipses = texts.str.count_matches("...", literal=True) + texts.str.count_matches("…")
     lines = lines_of(texts)
     total = lines.sums(np.ones(len(lines.rows), dtype=bool))

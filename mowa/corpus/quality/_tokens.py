@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-Array = npt.NDArray[Any]
+from mowa.corpus._characters import LETTER, SPACE, Array, Characters, Runs
 
 # A word begins with a letter or digit. Inside it stay full stops before a small letter or a digit
 # (`t.j`, `www.x.pl`, `12.5`), signs that join (`a@b`, `R&D`), and punctuation next to a digit
@@ -31,16 +30,23 @@ class Tokens:
     """Words and signs of some texts, one after the other.
 
     `offsets` has one entry more than there are texts: the tokens of text `i` are those from
-    `offsets[i]` to `offsets[i + 1]`.
+    `offsets[i]` to `offsets[i + 1]`. `runs` says where each stands among `characters`.
     """
 
     words: pl.Series
     offsets: Array
+    characters: Characters
+    runs: Runs
 
     @property
     def rows(self) -> Array:
         """The text that each token is from."""
-        return np.repeat(np.arange(len(self.offsets) - 1), self.per_text)
+        return self.runs.rows
+
+    @cached_property
+    def with_letter(self) -> Array:
+        """Whether each token has a letter."""
+        return self.characters.sums_of(self.runs, self.characters.are(LETTER)) > 0
 
     @property
     def per_text(self) -> Array:
@@ -53,15 +59,23 @@ class Tokens:
         return np.asarray(total[self.offsets[1:]] - total[self.offsets[:-1]])
 
 
-def tokens_of(texts: pl.Series) -> Tokens:
+def tokens_of(texts: pl.Series, characters: Characters | None = None) -> Tokens:
     """The words of each text, signs of punctuation among them.
 
     Example:
         >>> tokens_of(pl.Series(["Biało-czerwona, 1,5 m."])).words.to_list()
         ['Biało', '-', 'czerwona', ',', '1,5', 'm', '.']
     """
+    characters = characters or Characters(texts)
     found = texts.fill_null("").str.extract_all(TOKEN)
-    return Tokens(found.explode(empty_as_null=False), _offsets(found.list.len()))
+    words = found.explode(empty_as_null=False)
+    offsets = _offsets(found.list.len())
+    # Nothing but white space is in no token, so that lengths alone tell where each one stands.
+    lengths = words.str.len_chars().to_numpy().astype(np.int64)
+    filled = np.flatnonzero(~characters.are(SPACE))
+    starts = filled[np.cumsum(lengths) - lengths]
+    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return Tokens(words, offsets, characters, Runs(starts, starts + lengths, rows))
 
 
 @dataclass(frozen=True)
