@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from mowa.corpus.duplicates._hashing import mix, runs, segment_hashes
+from mowa.corpus._hashing import mix, runs, segment_hashes
 
 Array = npt.NDArray[Any]
 
@@ -89,7 +89,7 @@ class Characters:
 
     def are(self, classes: Any) -> Array:
         """Whether each character is of one of the classes."""
-        return (self.classes & classes) != 0
+        return np.asarray((self.classes & classes) != 0)
 
     def among(self, signs: str) -> Array:
         """Whether each character is one of `signs`."""
@@ -130,6 +130,10 @@ class Characters:
         values = tables.numbers_of_lower if lower else tables.numbers
         return segment_hashes(self.codes, runs.starts, runs.ends, values)
 
+    def hashes_within(self, inside: Array, starts: Array, ends: Array) -> Array:
+        """As `hashes` in lower case, but of the characters that are `inside`, counted alone."""
+        return segment_hashes(self.codes[inside], starts, ends, _tables().numbers_of_lower)
+
 
 def repeated(rows: Array, hashes: Array) -> Array:
     """Whether the same text had the same hash before."""
@@ -144,9 +148,7 @@ def hashes_of(words: list[str]) -> Array:
     """The hashes that `Characters.hashes` gives to these words, in order."""
     characters = Characters(pl.Series(words, dtype=pl.String))
     offsets = characters.offsets
-    return np.sort(
-        segment_hashes(characters.codes, offsets[:-1], offsets[1:], _tables().numbers)
-    )
+    return np.sort(segment_hashes(characters.codes, offsets[:-1], offsets[1:], _tables().numbers))
 
 
 class _Tables:
@@ -174,7 +176,9 @@ class _Tables:
             classes |= bit * signs.str.contains(pattern).to_numpy()
         self._classes[own] = classes
         small = signs.str.to_lowercase().to_list()
-        lower = [ord(one) if len(one) == 1 else point for point, one in zip(own, small, strict=True)]
+        lower = [
+            ord(one) if len(one) == 1 else point for point, one in zip(own, small, strict=True)
+        ]
         self.numbers[own] = mix(np.array(own, dtype=np.uint64))
         self.numbers_of_lower[own] = mix(np.array(lower, dtype=np.uint64))
 

@@ -121,16 +121,17 @@ def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
         name: [] for name in work.names if name in _MEASURES or name == "boilerplate"
     }
     repeated = repeated_lines(out / _SKETCHES, _LINES) if "boilerplate" in parts else None
+    own = [name for name in parts if name in _MEASURES]
     sketches = []
     documents = 0
     for group in read_groups(work.path, _READ):
         for frame in group.iter_slices(_ROWS):
             documents += frame.height
             bare = frame
-            own = [name for name in parts if name in _MEASURES]
-            measured = measure(frame, own, work.language, work.config)
+            seen = _Seen(frame["text"])
+            measured = _measured(seen, own, work.language, work.config)
             if repeated is not None:
-                cut = boilerplate(frame, repeated, _LINES)
+                cut = boilerplate(frame, repeated, _LINES, characters=seen.characters)
                 measured["boilerplate"] = _renamed("boilerplate", cut)
                 bare = frame.with_columns(apply_edits(frame["text"], cut["edits"]))
             for name, found in measured.items():
@@ -182,9 +183,7 @@ def measure(
         pack: The language pack.
         config: What the recipe says.
     """
-    texts = frame["text"]
-    seen = _Seen(texts)
-    return {name: _renamed(name, _MEASURES[name](seen, pack, config)) for name in names}
+    return _measured(_Seen(frame["text"]), names, pack, config)
 
 
 class _Seen:
@@ -202,6 +201,12 @@ class _Seen:
         return tokens_of(self.texts, self.characters)
 
 
+def _measured(
+    seen: _Seen, names: Sequence[str], pack: LanguagePack, config: SignalsConfig
+) -> dict[str, pl.DataFrame]:
+    return {name: _renamed(name, _MEASURES[name](seen, pack, config)) for name in names}
+
+
 def _renamed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """With the names of the table, which begin with the signal's where they are not alone."""
     return frame.rename(dict(zip(frame.columns, SIGNALS[name].columns.names, strict=True)))
@@ -211,9 +216,7 @@ Measure = Callable[[_Seen, LanguagePack, SignalsConfig], pl.DataFrame]
 
 # What measures documents by themselves, by signal; `duplicates` needs all of them.
 _MEASURES: dict[str, Measure] = {
-    "counts": lambda seen, pack, _: counts(
-        seen.texts, pack.stop_words, characters=seen.characters
-    ),
+    "counts": lambda seen, pack, _: counts(seen.texts, pack.stop_words, characters=seen.characters),
     "language": lambda seen, _, config: language_signal(seen.texts, config.language_characters),
     "gopher": lambda seen, pack, _: gopher(seen.texts, pack.stop_words, tokens=seen.tokens),
     "c4": lambda seen, pack, _: c4(
@@ -222,11 +225,7 @@ _MEASURES: dict[str, Measure] = {
     "fineweb": lambda seen, pack, _: fineweb(
         seen.texts, terminal=pack.terminal_punctuation, tokens=seen.tokens
     ),
-    "composition": lambda seen, pack, _: composition(
-        seen.texts, pack.letters, tokens=seen.tokens
-    ),
-    "speakleash": lambda seen, pack, _: speakleash(
-        seen.texts, pack.stop_words, tokens=seen.tokens
-    ),
+    "composition": lambda seen, pack, _: composition(seen.texts, pack.letters, tokens=seen.tokens),
+    "speakleash": lambda seen, pack, _: speakleash(seen.texts, pack.stop_words, tokens=seen.tokens),
     "personal_data": lambda seen, _, __: find(seen.texts),
 }

@@ -68,7 +68,7 @@ SIGNALS = {
                 ("fineweb", 1, FINEWEB),
                 ("composition", 1, COMPOSITION),
                 ("speakleash", 1, SPEAKLEASH),
-                ("boilerplate", 1, BOILERPLATE),
+                ("boilerplate", 2, BOILERPLATE),
                 ("personal_data", 1, PERSONAL_DATA),
             )
         ),

@@ -85,7 +85,7 @@ STEPS: dict[str, StepType] = {
         kind="signals",
         config="mowa.corpus:SignalsConfig",
         function="mowa.corpus._signals:run",
-        revision=2,
+        revision=3,
         reads={"documents": "many"},
         speaks=True,
     ),

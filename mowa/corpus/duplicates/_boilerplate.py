@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from mowa.corpus._characters import SPACE, Array, Characters, Runs, repeated
+from mowa.corpus._hashing import bytes_of, segment_hashes
 from mowa.corpus._schema import read_frame, read_groups, write_frame
-from mowa.corpus.duplicates._hashing import bytes_of, runs, segment_hashes
 from mowa.execution import Context, Unit
 
 BOILERPLATE = pa.schema(
@@ -25,7 +26,7 @@ BOILERPLATE = pa.schema(
         pa.field("boilerplate_characters", pa.int32()),
     ]
 )
-"""The signal `boilerplate@1`.
+"""The signal `boilerplate@2`.
 
 * `edits`: spans to cut, in characters of the text, rising, apart from each other; empty where
   nothing would be left.
@@ -36,7 +37,6 @@ LINES = pa.schema([("host", pa.uint64()), ("line", pa.uint64())])
 
 
 _DOCUMENT = 0  # stands for a line that every document has, so that documents are counted too
-_NEWLINE = 10
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,14 @@ def host_lines(frame: pl.DataFrame) -> pl.DataFrame:
         frame: Columns `text` and `host`.
     """
     frame = frame.filter(pl.col("host").is_not_null())
-    lines, offsets, _ = _lines(frame["text"])
-    counts = np.diff(offsets)
-    data, ends = bytes_of(frame["host"])
-    hosts = segment_hashes(data, ends[:-1], ends[1:])
-    documents = np.arange(frame.height)
-    return (
-        pl.DataFrame(
-            {
-                "document": np.concatenate([np.repeat(documents, counts), documents]),
-                "host": np.concatenate([np.repeat(hosts, counts), hosts]),
-                "line": np.concatenate([lines, np.full(frame.height, _DOCUMENT, np.uint64)]),
-            }
-        )
-        .unique(("document", "line"), keep="first", maintain_order=True)
-        .select("host", "line")
+    hashes, lines, _ = _lines(Characters(frame["text"]))
+    first = ~repeated(lines.rows, hashes)
+    hosts = _hosts(frame["host"])
+    return pl.DataFrame(
+        {
+            "host": np.concatenate([hosts[lines.rows[first]], hosts]),
+            "line": np.concatenate([hashes[first], np.full(frame.height, _DOCUMENT, np.uint64)]),
+        }
     )
 
 
@@ -156,37 +149,45 @@ def repeated_lines(folder: Path, options: BoilerplateOptions) -> pl.DataFrame:
 
 
 def boilerplate(
-    frame: pl.DataFrame, repeated: pl.DataFrame, options: BoilerplateOptions
+    frame: pl.DataFrame,
+    known: pl.DataFrame,
+    options: BoilerplateOptions,
+    *,
+    characters: Characters | None = None,
 ) -> pl.DataFrame:
-    """`boilerplate@1` of documents, aligned with them by row.
+    """`boilerplate@2` of documents, aligned with them by row.
 
     Args:
         frame: Columns `text` and `host`.
-        repeated: What `repeated_lines` gives.
+        known: What `repeated_lines` gives.
         options: What counts as furniture.
+        characters: Those of the texts, where somebody has them.
     """
-    lines, offsets, numbers = _lines(frame["text"])
-    data, ends = bytes_of(frame["host"])
-    hosts = segment_hashes(data, ends[:-1], ends[1:])
-    known = frame["host"].is_not_null().to_numpy()
-    owners = np.repeat(np.arange(frame.height), np.diff(offsets))
+    hashes, lines, numbers = _lines(characters or Characters(frame["text"]))
+    hosts = _hosts(frame["host"])
+    of_host = (
+        frame["host"].is_not_null() & pl.Series(hosts).is_in(known["host"].unique().implode())
+    ).to_numpy()
+    here = of_host[lines.rows]
+    rows = lines.rows[here]
     hits = (
-        pl.DataFrame({"host": hosts[owners], "line": lines, "owner": owners, "number": numbers})
-        .filter(pl.Series(known[owners]))
-        .join(repeated, on=("host", "line"), how="semi", maintain_order="left")
+        pl.DataFrame(
+            {"host": hosts[rows], "line": hashes[here], "owner": rows, "number": numbers[here]}
+        )
+        .join(known, on=("host", "line"), how="semi", maintain_order="left")
         .group_by("owner", maintain_order=True)
         .agg("number")
     )
     edits: list[list[dict[str, int]]] = [[] for _ in range(frame.height)]
-    found, characters = [0] * frame.height, [0] * frame.height
+    found, sizes = [0] * frame.height, [0] * frame.height
     texts = frame["text"]
     for owner, places in hits.iter_rows():
-        spans, characters[owner] = _spans(texts[owner], set(places), options.run)
+        spans, sizes[owner] = _spans(texts[owner], set(places), options.run)
         edits[owner] = [{"start": start, "end": end} for start, end in spans]
         found[owner] = len(places)
     span = pl.List(pl.Struct({"start": pl.Int32, "end": pl.Int32}))
     return pl.DataFrame(
-        {"edits": edits, "boilerplate_lines": found, "boilerplate_characters": characters},
+        {"edits": edits, "boilerplate_lines": found, "boilerplate_characters": sizes},
         schema={
             "edits": span,
             "boilerplate_lines": pl.Int32,
@@ -239,22 +240,25 @@ def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _lines(texts: pl.Series) -> tuple[Any, Any, Any]:
-    """Hash of each line that is not empty, each text's offset, and which line of its text it is."""
-    plain = (
-        texts.fill_null("")
-        .str.to_lowercase()
-        .str.replace_all(r"[^\S\n]+", " ")
-        .str.replace_all(r" ?\n ?", "\n")
-        .str.strip_chars(" ")
-    )
-    data, offsets = bytes_of(plain)
-    is_newline = data == _NEWLINE
-    starts, ends = runs(~is_newline, offsets)
-    at = np.searchsorted(starts, offsets)
-    before = np.concatenate([[0], np.cumsum(is_newline)])
-    numbers = before[starts] - np.repeat(before[offsets[:-1]], np.diff(at))
-    return segment_hashes(data, starts, ends), at, numbers
+def _lines(characters: Characters) -> tuple[Array, Runs, Array]:
+    """Hash of each line that is not blank, where it stands, and which line of its text it is.
+
+    Two lines are the same that differ in white space and capitals only.
+    """
+    filled = ~characters.are(SPACE)
+    before = np.concatenate(([0], np.cumsum(filled, dtype=np.int64)))
+    lines = characters.lines
+    starts, ends = before[lines.starts], before[lines.ends]
+    full = ends > starts
+    hashes = characters.hashes_within(filled, starts[full], ends[full])
+    counts = characters.by_text(lines)
+    numbers = np.arange(len(lines.rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return hashes, lines.where(full), numbers[full]
+
+
+def _hosts(hosts: pl.Series) -> Array:
+    data, ends = bytes_of(hosts)
+    return segment_hashes(data, ends[:-1], ends[1:])
 
 
 def _lines_path(folder: Path, shard: str) -> Path:

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mowa.corpus._hashing import I64, U64, mix
 from mowa.corpus._schema import read_frame, read_groups, write_frame
 from mowa.corpus.duplicates._graph import (
     candidate_pairs,
@@ -19,7 +20,6 @@ from mowa.corpus.duplicates._graph import (
     different_pairs,
     similarities,
 )
-from mowa.corpus.duplicates._hashing import I64, U64, mix
 from mowa.corpus.duplicates._options import DUPLICATES, DuplicateOptions
 from mowa.corpus.duplicates._sketch import BANDS, ROWS, bands_path, rows_path, write_grouped
 from mowa.execution import Context, Unit

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from mowa.corpus.duplicates._hashing import I64, U32, U64, mix, ragged
+from mowa.corpus._hashing import I64, U32, U64, mix, ragged
 
 # Hashes compared at a time: 8 bytes each, and as many again while they are sorted.
 _AT_ONCE = 1 << 21

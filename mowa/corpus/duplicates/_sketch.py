@@ -12,8 +12,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mowa.corpus._hashing import I64, U32, U64, mix, numbers, ragged, shingle_hashes
 from mowa.corpus._schema import as_table
-from mowa.corpus.duplicates._hashing import I64, U32, U64, mix, numbers, ragged, shingle_hashes
 from mowa.corpus.duplicates._options import DuplicateOptions
 from mowa.workspace import writing
 

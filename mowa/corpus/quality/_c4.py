@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from mowa.corpus.quality._tokens import SENTENCE_BOUNDARY, Array, Lines, lines_of, shares
+from mowa.corpus._characters import Array
+from mowa.corpus.quality._tokens import SENTENCE_BOUNDARY, Lines, lines_of, shares
 
 _REMOVED = ("long_word", "no_terminal", "few_words", "javascript", "policy")
 

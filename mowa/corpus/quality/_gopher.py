@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from mowa.corpus._characters import Array
 from mowa.corpus.quality._ngrams import DUPLICATED, TOP, repeated_characters
 from mowa.corpus.quality._tokens import (
-    Array,
     Tokens,
     lines_of,
     only,

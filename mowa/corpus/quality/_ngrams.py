@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mowa.corpus.quality._tokens import Array, Tokens
+from mowa.corpus._characters import Array
+from mowa.corpus.quality._tokens import Tokens
 
 TOP = (2, 3, 4)
 DUPLICATED = (5, 6, 7, 8, 9, 10)

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from mowa.corpus._characters import Array
 from mowa.corpus.quality._tokens import (
     SENTENCE_BOUNDARY,
-    Array,
     Tokens,
     paragraphs_of,
     shares,

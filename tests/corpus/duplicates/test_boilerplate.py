@@ -5,6 +5,7 @@ from duplicate_texts import context_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mowa.corpus._characters import Characters
 from mowa.corpus.duplicates import (
     BoilerplateOptions,
     apply_edits,
@@ -83,10 +84,10 @@ def test_a_line_below_the_share_or_the_number_stays(tmp_path):
 @settings(deadline=None)
 @given(st.lists(st.text(alphabet="aĄ \t\n\r\x0b\x85\u2028.", max_size=30), min_size=1, max_size=5))
 def test_lines_have_the_numbers_that_splitting_at_newlines_gives(texts):
-    _, offsets, numbers = _lines(pl.Series(texts))
+    _, lines, numbers = _lines(Characters(pl.Series(texts)))
     for row, text in enumerate(texts):
         expected = [number for number, line in enumerate(text.split("\n")) if line.strip()]
-        assert numbers[offsets[row] : offsets[row + 1]].tolist() == expected
+        assert numbers[lines.rows == row].tolist() == expected
 
 
 @settings(deadline=None)

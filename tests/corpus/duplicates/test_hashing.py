@@ -7,9 +7,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mowa.corpus._hashing import segment_hashes, shingle_hashes, word_hashes
 from mowa.corpus.duplicates import DuplicateOptions, exact_clusters, sketch
 from mowa.corpus.duplicates._graph import components, similarities
-from mowa.corpus.duplicates._hashing import segment_hashes, shingle_hashes, word_hashes
 
 TEXTS = st.lists(st.text(alphabet="aAbć żŻ.„\n1", max_size=40), min_size=1, max_size=6)
 GOLDEN = {

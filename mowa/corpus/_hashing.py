@@ -46,9 +46,7 @@ def bytes_of(texts: pl.Series) -> tuple[Bytes, I64]:
     return values[offsets[0] : offsets[-1]], offsets - offsets[0]
 
 
-def segment_hashes(
-    data: Bytes | U32, starts: I64, ends: I64, values: U64 | None = None
-) -> U64:
+def segment_hashes(data: Bytes | U32, starts: I64, ends: I64, values: U64 | None = None) -> U64:
     """A hash of each part of `data` from `starts` to `ends`, which rise and do not overlap.
 
     `values` holds a number for each that `data` can have; without it, `data` are bytes.
