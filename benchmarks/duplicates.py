@@ -1,15 +1,17 @@
 """How fast and how well are near duplicates found, beside datatrove and beside brute force?
 
-    python benchmarks/duplicates.py TEXTS [--peer] [--sizes 10000 100000] [--json FILE]
+    python benchmarks/duplicates.py TEXTS... [--peer] [--sizes 10000 100000] [--json FILE]
 
-TEXTS is a folder of plain texts (`*.txt`). Of them and of pieces of them 5,000 documents are made,
+TEXTS are folders of plain texts (`*.txt`). Of them and of pieces of them 5,000 documents are made,
 a fifth of which are changed copies. Brute force over the sets of word 5-grams says which pairs are
 near duplicates; recall and precision are of the pairs that share a cluster. `--peer` makes a
 virtual environment for datatrove in the user's cache and runs its four MinHash stages over the same
 documents, with the same bands and rows, on one core; seconds are of the processor.
 
-Each size of `--sizes` is a run over so many documents of 1 kB in a process of its own, a fifth of
-them copies: seconds, peak memory and bytes on disk.
+Each size of `--sizes` is a run over so many documents of 1 kB, pieced together from the texts, a
+fifth of them copies of any of the others with up to six of 150 words changed. It runs in a process
+of its own, which does nothing but search: processor time, peak memory and bytes on disk, and of the
+planted copies whose similarity reaches the threshold, how many were found.
 """
 
 from __future__ import annotations
@@ -22,13 +24,15 @@ import platform
 import random
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +41,7 @@ import polars as pl
 
 from mowa.corpus.duplicates import (
     DuplicateOptions,
+    buckets_for,
     candidate_probability,
     find_duplicates,
     sketch,
@@ -49,6 +54,8 @@ _DATATROVE = "datatrove[io,processing]==0.10.1"
 _DOCUMENTS = 5_000
 _SHARD = 10_000
 _GROUP = 1_000
+_POOL = 1_000  # documents that copies are made of, any of those before
+_TARGET = 10.0
 _ONE_THREAD = {
     "POLARS_MAX_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -97,10 +104,10 @@ for name, pipeline, tasks in (
 """
 
 
-def documents_of(folder: Path, seed: int = 0) -> pl.DataFrame:
-    """Documents made of the texts of a folder: heads, pieces, and changed copies of both."""
+def documents_of(folders: Iterable[Path], seed: int = 0) -> pl.DataFrame:
+    """Documents made of the texts: heads, pieces, and changed copies of both."""
     generator = random.Random(seed)
-    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.txt"))]
+    texts = _texts(folders)
     heads = [text[:4_000] for text in texts]
     pieces = [
         text[at : at + 1_500] for text in texts for at in range(4_000, len(text) - 1_500, 1_500)
@@ -128,8 +135,7 @@ def true_pairs(documents: pl.DataFrame, threshold: float) -> dict[tuple[str, str
     holders: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
     sizes = {}
     for name, text in documents.iter_rows():
-        words = re.findall(r"[^\W_]+", text.lower())
-        grams = {tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))}
+        grams = _grams(text)
         sizes[name] = len(grams)
         for gram in grams:
             holders[gram].append(name)
@@ -170,26 +176,38 @@ def scores(clusters: dict[str, Any], true: dict[tuple[str, str], float]) -> dict
     }
 
 
-def ours(root: Path, frames: Iterator[pl.DataFrame], options: DuplicateOptions) -> dict[str, Any]:
+class _Timed(Context):
+    """A context that notes the processor seconds of each stage."""
+
+    def map(self, function: Any, units: Any, out: Path, *, label: str) -> list[dict[str, Any]]:
+        start = time.process_time()
+        results = super().map(function, units, out, label=label)
+        _STAGES[label.partition(": ")[2]] = time.process_time() - start
+        return results
+
+
+_STAGES: dict[str, float] = {}
+
+
+def ours(root: Path, frames: Iterable[pl.DataFrame], options: DuplicateOptions) -> dict[str, Any]:
     """Run the whole search; metrics, seconds of the processor, and bytes on disk."""
-    names, sketching = [], 0.0
+    names, start = [], time.process_time()
     for number, frame in enumerate(frames):
         names.append(f"{number:05}")
-        start = time.process_time()
         parts = [sketch(part, options) for part in frame.iter_slices(_GROUP)]
         write_sketches(root / "work", names[-1], parts, options)
-        sketching += time.process_time() - start
-    context = Context(
+    _STAGES["sketch"] = time.process_time() - start
+    context = _Timed(
         language=_PACK, data=root, sources=root, workers=1, ledger=Ledger(root / "ledger.jsonl")
     )
-    start = time.process_time()
     metrics = find_duplicates(names, root, context, options, "work")
-    finding = time.process_time() - start
+    seconds = time.process_time() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     disk = {path.name: _bytes_under(path) for path in sorted((root / "work").iterdir())}
     return {
-        "seconds": sketching + finding,
-        "sketch_seconds": sketching,
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "seconds": seconds,
+        "stages": dict(_STAGES),
+        "peak_bytes": peak,
         "disk_bytes": disk,
         **metrics,
     }
@@ -200,23 +218,85 @@ def _bytes_under(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def made(folder: Path, count: int, seed: int = 1) -> Iterator[pl.DataFrame]:
-    """Shards of documents of 1 kB, of runs of 25 words of the texts; a fifth are copies."""
+def _texts(folders: Iterable[Path]) -> list[str]:
+    paths = [path for folder in folders for path in sorted(folder.glob("*.txt"))]
+    return [path.read_text(encoding="utf-8") for path in paths if path.stem != "SOURCE"]
+
+
+def make(folders: Iterable[Path], count: int, root: Path, seed: int = 1) -> None:
+    """Write shards of documents of 1 kB, of runs of 25 words of the texts; a fifth are copies.
+
+    `planted/` holds of each changed copy what it was made of, and how similar the two are.
+    """
     generator = random.Random(seed)
-    words = " ".join(p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.txt"))).split()
+    words = " ".join(_texts(folders)).split()
+    pool: list[tuple[str, list[str]]] = []
+    for name in ("texts", "planted"):
+        (root / name).mkdir(parents=True)
     for start in range(0, count, _SHARD):
-        rows: list[str] = []
-        for _ in range(min(_SHARD, count - start)):
-            if rows and generator.random() < 0.2:
-                text = generator.choice(rows[-1000:]).split(" ")
-                if generator.random() < 0.5:
-                    text[generator.randrange(len(text))] = "zmienione"
-                rows.append(" ".join(text))
+        rows, planted = [], []
+        for number in range(start, min(start + _SHARD, count)):
+            doc_id = f"d{number:09}"
+            if pool and generator.random() < 0.2:
+                original, before = generator.choice(pool)
+                changes, text = generator.randrange(7), list(before)
+                for at in generator.sample(range(len(text)), changes):
+                    text[at] = generator.choice(words)
+                if changes:
+                    planted.append((doc_id, original, text, before))
             else:
                 at = [generator.randrange(len(words) - 25) for _ in range(6)]
-                rows.append(" ".join(" ".join(words[place : place + 25]) for place in at))
-        ids = [f"d{number:09}" for number in range(start, start + len(rows))]
-        yield pl.DataFrame({"doc_id": ids, "text": rows})
+                text = [word for place in at for word in words[place : place + 25]]
+            rows.append((doc_id, " ".join(text)))
+            if len(pool) < _POOL:
+                pool.append((doc_id, text))
+            elif generator.random() < _POOL / (number + 1):
+                pool[generator.randrange(_POOL)] = (doc_id, text)
+        shard = f"{start // _SHARD:05}.parquet"
+        pl.DataFrame(rows, ("doc_id", "text"), orient="row").write_parquet(root / "texts" / shard)
+        pl.DataFrame(
+            [(a, b, _jaccard(" ".join(x), " ".join(y))) for a, b, x, y in planted],
+            {"doc_id": pl.String, "original": pl.String, "similarity": pl.Float64},
+            orient="row",
+        ).write_parquet(root / "planted" / shard)
+
+
+def _jaccard(one: str, two: str) -> float:
+    a, b = _grams(one), _grams(two)
+    return len(a & b) / len(a | b)
+
+
+def _grams(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"[^\W_]+", text.lower())
+    return {tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))}
+
+
+def scaled(root: Path) -> dict[str, Any]:
+    """Search the shards that `make` wrote, and see which of the planted copies were found."""
+    shards = sorted((root / "texts").iterdir())
+    count = pl.scan_parquet(shards).select(pl.len()).collect().item()
+    options = DuplicateOptions(buckets=buckets_for(count))
+    row = ours(root / "ours", (pl.read_parquet(shard) for shard in shards), options)
+    clusters = pl.concat(
+        pl.read_parquet(shard, columns=["doc_id"]).hstack(
+            pl.read_parquet(root / f"ours/signals/duplicates@2/{shard.name}")
+        )
+        for shard in shards
+    ).select("doc_id", "near_cluster")
+    planted = pl.read_parquet(root / "planted/*.parquet").filter(
+        pl.col("similarity") >= options.jaccard
+    )
+    pairs = planted.join(clusters, on="doc_id").join(
+        clusters.rename({"doc_id": "original"}), on="original", suffix="_original"
+    )
+    found = (pairs["near_cluster"] == pairs["near_cluster_original"]).fill_null(value=False)
+    curve = [candidate_probability(value, options) for value in pairs["similarity"]]
+    return row | {
+        "planted": pairs.height,
+        "planted_recall": found.mean(),
+        "curve_recall": sum(curve) / len(curve),
+        "documents": count,
+    }
 
 
 def peer(root: Path, documents: pl.DataFrame) -> tuple[dict[str, float], dict[str, Any]]:
@@ -246,29 +326,26 @@ def _peer_clusters(root: Path, documents: pl.DataFrame) -> dict[str, Any]:
     return clusters
 
 
-def _quality(folder: Path, root: Path, *, with_peer: bool) -> dict[str, Any]:
-    documents, options = documents_of(folder), DuplicateOptions()
+def quality(folders: Iterable[Path], root: Path, *, with_peer: bool) -> dict[str, Any]:
+    """Speed, recall and precision over 5,000 documents, of datatrove too."""
+    documents, options = documents_of(folders), DuplicateOptions()
     true = true_pairs(documents, options.jaccard)
-    row = ours(root / "ours", iter([documents]), options)
+    row = ours(root / "ours", [documents], options)
     signal = pl.read_parquet(root / "ours/signals/duplicates@2/00000.parquet")
     names = signal["near_cluster"].fill_null(documents["doc_id"])
     clusters = dict(zip(documents["doc_id"], names, strict=True))
     expected = sum(candidate_probability(value, options) for value in true.values()) / len(true)
-    megabytes = sum(map(len, documents["text"].to_list())) / 1e6
-    result = {
+    result: dict[str, Any] = {
         "documents": documents.height,
-        "megacharacters": megabytes,
+        "characters": documents["text"].str.len_chars().sum(),
         "true_pairs": len(true),
         "curve_recall": expected,
         "ours": row | scores(clusters, true),
     }
-    result["ours"]["documents_a_second"] = documents.height / row["seconds"]
     if with_peer:
         seconds, clusters = peer(root / "peer", documents)
-        result["datatrove"] = {"stages": seconds, "seconds": sum(seconds.values())}
-        result["datatrove"] |= scores(clusters, true)
-        result["datatrove"]["documents_a_second"] = documents.height / sum(seconds.values())
-        result["times_as_fast"] = sum(seconds.values()) / row["seconds"]
+        result["peer"] = {"stages": seconds, "seconds": sum(seconds.values())}
+        result["peer"] |= scores(clusters, true)
     return result
 
 
@@ -280,38 +357,107 @@ def _in_own_process(arguments: list[str]) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def _rows_of_quality(found: dict[str, Any]) -> list[dict[str, Any]]:
+    mine, other = found["ours"], found.get("peer")
+    what = f"{found['documents']:,} documents, {found['true_pairs']:,} true pairs"
+    rows = [
+        _row(
+            f"near duplicates, {found['documents']:,} documents of"
+            f" {found['characters'] / 1e6:.1f} million characters",
+            "documents a second of one core",
+            found["documents"] / mine["seconds"],
+            found["documents"] / other["seconds"] if other else None,
+            target=_TARGET,
+        )
+    ]
+    rows += [
+        _row(f"{name}, {what}", "share", mine[key], other[key] if other else None)
+        for name, key in (
+            ("recall", "recall"),
+            ("precision", "precision"),
+            ("precision, joined pairs counted", "joined_precision"),
+        )
+    ]
+    return [*rows, _row(f"recall that the curve expects, {what}", "share", found["curve_recall"])]
+
+
+def _rows_of_size(found: dict[str, Any]) -> list[dict[str, Any]]:
+    count, of = found["documents"], f"{found['documents']:,} documents of 1 kB"
+    stages = [
+        _row(f"stage {stage}, {of}", "microseconds a document", seconds / count * 1e6)
+        for stage, seconds in found["stages"].items()
+    ]
+    disk = [
+        _row(f"disk, {name}, {of}", "bytes a document", size / count)
+        for name, size in found["disk_bytes"].items()
+    ]
+    return [
+        _row(f"all stages, {of}", "microseconds a document", found["seconds"] / count * 1e6),
+        _row(f"peak memory, {of}", "MB", found["peak_bytes"] / 1e6),
+        _row(f"pairs compared, {of}", "a document", found["candidates"] / count),
+        _row(f"recall of {found['planted']:,} planted copies, {of}", "share",
+             found["planted_recall"]),
+        _row(f"recall that the curve expects, {of}", "share", found["curve_recall"]),
+        *stages,
+        *disk,
+    ]  # fmt: skip
+
+
+def _row(
+    what: str, unit: str, ours: float, peer: float | None = None, target: float | None = None
+) -> dict[str, Any]:
+    return {
+        "what": what,
+        "unit": unit,
+        "ours": ours,
+        "peer": _DATATROVE if peer is not None else None,
+        "peer_value": peer,
+        "ratio": ours / peer if peer else None,
+        "target": target,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("texts", type=Path)
+    parser.add_argument("texts", type=Path, nargs="+")
     parser.add_argument("--peer", action="store_true")
     parser.add_argument("--sizes", type=int, nargs="*", default=[])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
         if options.one == "quality":
-            print(json.dumps(_quality(options.texts, Path(folder), with_peer=options.peer)))
+            print(json.dumps(quality(options.texts, root, with_peer=options.peer)))
             return
         if options.one:
-            frames = made(options.texts, int(options.one))
-            print(json.dumps(ours(Path(folder), frames, DuplicateOptions())))
+            print(json.dumps(scaled(options.texts[0])))
             return
-    texts = str(options.texts)
-    result: dict[str, Any] = {
-        "date": date.today().isoformat(),  # noqa: DTZ011 - the day where it was run
-        "python": platform.python_version(),
-        "quality": _in_own_process(
-            [texts, "--one", "quality", *(["--peer"] if options.peer else [])]
-        ),
-        "scaling": {},
-    }
-    for size in options.sizes:
-        row = _in_own_process([texts, "--one", str(size)])
-        result["scaling"][str(size)] = row
-        print(size, json.dumps(row), file=sys.stderr)
-    print(json.dumps(result, indent=1))
+        texts = [str(path) for path in options.texts]
+        asked = [*texts, "--one", "quality", *(["--peer"] if options.peer else [])]
+        results = _rows_of_quality(_in_own_process(asked))
+        for size in options.sizes:
+            made = root / str(size)
+            make(options.texts, size, made)
+            results += _rows_of_size(_in_own_process([str(made), "--one", "size"]))
+            shutil.rmtree(made)
+    for row in results:
+        against = f"  {row['ratio']:.2f} x {row['peer_value']:,.3f}" if row["peer"] else ""
+        target = f", target {row['target']}" if row["target"] else ""
+        print(f"{row['what']:64} {row['ours']:>12,.3f} {row['unit']}{against}{target}")
     if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        record = {
+            "command": " ".join(sys.argv),
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("mowa", "polars", "numpy", "pyarrow")},
+                "peer": _DATATROVE,
+            },
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, one of them used",
+            "date": date.today().isoformat(),  # noqa: DTZ011 - the day where it was run
+            "results": results,
+        }
+        options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

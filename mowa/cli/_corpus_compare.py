@@ -86,6 +86,8 @@ def replay(
         line = " ".join(str(value) for value in example.values() if value)
         console.print(f"  {line}", markup=False, highlight=False)
     console.print("to build it, in the corpus step of the recipe:")
+    if found.minimum_language_confidence is not None:
+        console.print(f"  minimum_language_confidence = {found.minimum_language_confidence:g}")
     for name, bounds in found.thresholds.items():
         inner = ", ".join(f"{end} = {v:g}" for end, v in bounds.items() if v is not None)
         console.print(f"  thresholds.{name} = {{ {inner} }}", markup=False, highlight=False)

@@ -183,20 +183,38 @@ def judge(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         frame: `doc_id`, `declared` (language) and the columns of the signals, one row a document.
         policy: The rules in force.
     """
-    tags = {tag: iso_639_3(tag) for tag in frame["declared"].drop_nulls().unique().to_list()}
-    frame = frame.with_columns(
-        pl.col("declared").replace_strict(tags, default=None, return_dtype=pl.String)
-    )
+    rules = _rules(policy)
     null = pl.lit(None, pl.String)
     decision, reason, detail = pl.lit(KEEP), null, null
     # From the last rule to the first, each over what those after it say.
-    for failed, verdict, name, text in reversed(_rules(policy)):
+    for failed, verdict, name, text in reversed(rules):
         decision = pl.when(failed).then(pl.lit(verdict)).otherwise(decision)
         reason = pl.when(failed).then(pl.lit(name)).otherwise(reason)
         detail = pl.when(failed).then(text).otherwise(detail)
-    return frame.select(
-        "doc_id", decision.alias("decision"), reason.alias("reason"), detail.alias("detail")
+    tags = {tag: iso_639_3(tag) for tag in frame["declared"].drop_nulls().unique().to_list()}
+    numbered = (
+        frame.select(needed(policy))
+        .with_row_index("row")
+        .with_columns(pl.col("declared").replace_strict(tags, default=None, return_dtype=pl.String))
     )
+    # Most documents pass: the texts of all details are made for the others alone.
+    told = numbered.filter(pl.any_horizontal(failed for failed, *_ in rules)).select(
+        "row", decision.alias("decision"), reason.alias("reason"), detail.alias("detail")
+    )
+    return (
+        frame.select("doc_id")
+        .with_row_index("row")
+        .join(told, on="row", how="left", maintain_order="left")
+        .select("doc_id", pl.col("decision").fill_null(KEEP), "reason", "detail")
+    )
+
+
+def needed(policy: Policy) -> list[str]:
+    """The columns that `judge` looks at, besides `doc_id`, in order."""
+    columns: set[str] = {"declared"}
+    for failed, _, _, text in _rules(policy):
+        columns.update(failed.meta.root_names(), text.meta.root_names())
+    return sorted(columns)
 
 
 def decide(
@@ -225,23 +243,35 @@ def decide(
         ],
         pl.Boolean,
     )
+    split = pl.when("held_out").then(pl.lit(HELD_OUT)).otherwise(pl.lit(TRAIN))
     kept = pl.col("decision") == KEEP
+    return (
+        settle(judged, gone)
+        .with_columns(held_out)
+        .select("doc_id", "decision", "reason", "detail", pl.when(kept).then(split).alias("split"))
+    )
+
+
+def settle(judged: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    """`judged`, with the decision about documents that go for the sake of others.
+
+    Args:
+        judged: What `judge` says of each; other columns stay beside it.
+        gone: `doc_id`, `reason` and `detail` of kept documents of which another copy stays, or that
+            are over the cap of their host.
+    """
     late = judged.join(gone, on="doc_id", how="left", suffix="_late", maintain_order="left")
-    falls = kept & pl.col("reason_late").is_not_null()
+    falls = (pl.col("decision") == KEEP) & pl.col("reason_late").is_not_null()
     verdict = (
         pl.when(pl.col("reason_late") == HOST_CAP).then(pl.lit(REJECT)).otherwise(pl.lit(DUPLICATE))
     )
-    decided = late.with_columns(held_out).select(
-        "doc_id",
+    return late.with_columns(
         pl.when(falls).then(verdict).otherwise("decision").alias("decision"),
-        pl.when(falls).then("reason_late").otherwise("reason").alias("reason"),
-        pl.when(falls).then("detail_late").otherwise("detail").alias("detail"),
-        "held_out",
-    )
-    split = pl.when("held_out").then(pl.lit(HELD_OUT)).otherwise(pl.lit(TRAIN))
-    return decided.select(
-        "doc_id", "decision", "reason", "detail", pl.when(kept).then(split).alias("split")
-    )
+        *(
+            pl.when(falls).then(f"{name}_late").otherwise(name).alias(name)
+            for name in ("reason", "detail")
+        ),
+    ).select(judged.columns)
 
 
 def is_held_out(content_hash: str, policy: Policy) -> bool:

@@ -17,13 +17,14 @@ from mowa.corpus._config import SignalsConfig
 from mowa.corpus._counts import counts
 from mowa.corpus._language import language_signal
 from mowa.corpus._report import signals_report
-from mowa.corpus._schema import read_groups, shards_in, write_frame
+from mowa.corpus._schema import read_groups, rows_of, shards_in, write_frame
 from mowa.corpus._table import SIGNALS, chosen
 from mowa.corpus.duplicates import (
     BoilerplateOptions,
     DuplicateOptions,
     apply_edits,
     boilerplate,
+    buckets_for,
     find_duplicates,
     find_repeated_lines,
     host_lines,
@@ -42,8 +43,6 @@ from mowa.workspace import Artifact, Inputs, Metrics
 
 # Sketches between the two stages; they are removed when the second has finished.
 _SKETCHES = ".sketches"
-_OPTIONS = DuplicateOptions()
-_LINES = BoilerplateOptions()
 _FOUND = ("exact_clusters", "exact_copies", "near_clusters", "near_copies")
 
 
@@ -56,6 +55,8 @@ class _Work:
     names: tuple[str, ...]
     language: LanguagePack
     config: SignalsConfig
+    copies: DuplicateOptions
+    lines: BoilerplateOptions
 
 
 def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
@@ -66,22 +67,27 @@ def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> M
         DataError: Where two of the inputs have a shard of the same name, or one is damaged.
     """
     names = tuple(signal.name for signal in chosen(config.measure))
+    files = list(shards_of(inputs.all("documents")))
+    buckets = buckets_for(sum(rows_of(path) for _, path in files))
+    copies, repeated = DuplicateOptions(buckets=buckets), BoilerplateOptions(buckets=buckets)
     units = [
-        Unit(f"shard/{shard}", _Work(shard, path, names, context.language, config))
-        for shard, path in shards_of(inputs.all("documents"))
+        Unit(
+            f"shard/{shard}", _Work(shard, path, names, context.language, config, copies, repeated)
+        )
+        for shard, path in files
     ]
-    shards = [unit.work.shard for unit in units]
+    shards = [shard for shard, _ in files]
     if "boilerplate" in names:
         lines = [Unit(f"lines/{unit.work.shard}", unit.work) for unit in units]
         context.map(count_lines, lines, out, label="lines of hosts")
-        find_repeated_lines(shards, out, context, _LINES, _SKETCHES)
+        find_repeated_lines(shards, out, context, repeated, _SKETCHES)
     results = context.map(measure_shard, units, out, label="signals")
     found: Counter[str] = Counter()
     for result in results:
         found.update(result["languages"])
     duplicates: dict[str, Any] = {}
     if "duplicates" in names:
-        duplicates = find_duplicates(shards, out, context, _OPTIONS, _SKETCHES)
+        duplicates = find_duplicates(shards, out, context, copies, _SKETCHES)
     shutil.rmtree(out / _SKETCHES, ignore_errors=True)
     metrics = {
         "documents": sum(result["documents"] for result in results),
@@ -120,7 +126,7 @@ def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
     parts: dict[str, list[pl.DataFrame]] = {
         name: [] for name in work.names if name in _MEASURES or name == "boilerplate"
     }
-    repeated = repeated_lines(out / _SKETCHES, _LINES) if "boilerplate" in parts else None
+    repeated = repeated_lines(out / _SKETCHES, work.lines) if "boilerplate" in parts else None
     own = [name for name in parts if name in _MEASURES]
     sketches = []
     documents = 0
@@ -131,14 +137,14 @@ def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
             seen = _Seen(frame["text"])
             measured = _measured(seen, own, work.language, work.config)
             if repeated is not None:
-                cut = boilerplate(frame, repeated, _LINES, characters=seen.characters)
+                cut = boilerplate(frame, repeated, work.lines, characters=seen.characters)
                 measured["boilerplate"] = _renamed("boilerplate", cut)
                 bare = frame.with_columns(apply_edits(frame["text"], cut["edits"]))
             for name, found in measured.items():
                 parts[name].append(found)
             if "duplicates" in work.names:
                 # Copies are looked for without what their hosts put around them.
-                sketches.append(sketch(bare, _OPTIONS))
+                sketches.append(sketch(bare, work.copies))
     files = []
     for name, found_parts in parts.items():
         signal = SIGNALS[name]
@@ -146,7 +152,7 @@ def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
         write_frame(out / files[-1], pl.concat(found_parts), signal.columns)
     if sketches:
         # Not among the files of the ledger, which are there to stay.
-        write_sketches(out / _SKETCHES, work.shard, sketches, _OPTIONS)
+        write_sketches(out / _SKETCHES, work.shard, sketches, work.copies)
     found_languages: dict[str, int] = {}
     if "language" in parts:
         spoken = pl.concat([frame.select("language") for frame in parts["language"]])["language"]
@@ -163,7 +169,7 @@ def count_lines(work: _Work, out: Path) -> dict[str, Any]:
     ]
     if not lines:
         lines = [host_lines(pl.DataFrame(schema={"text": pl.String, "host": pl.String}))]
-    write_lines(out / _SKETCHES, work.shard, lines)
+    write_lines(out / _SKETCHES, work.shard, lines, work.lines)
     return {}
 
 

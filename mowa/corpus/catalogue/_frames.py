@@ -6,7 +6,7 @@ A shard is in memory at a time; whatever signals the manifest names are found, n
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mowa.corpus._read import kept_documents, manifest_of
-from mowa.corpus._schema import DECISIONS, DOCUMENTS, read_frame
+from mowa.corpus._schema import DECISIONS, DOCUMENTS
 from mowa.errors import DataError, UsageError
 
 VERDICT = ("decision", "reason", "detail", "split")
@@ -66,8 +66,13 @@ def shards_of(corpus: Path) -> list[str]:
 
 def signal_columns(corpus: Path) -> dict[str, pa.DataType]:
     """Every column of every signal, with its type, in the manifest's order."""
+    return {name: kind for name, (_, kind) in columns_by_signal(corpus).items()}
+
+
+def columns_by_signal(corpus: Path) -> dict[str, tuple[str, pa.DataType]]:
+    """The folder and the type of every column of every signal, in the manifest's order."""
     manifest = checked_manifest(corpus)
-    found: dict[str, pa.DataType] = {}
+    found: dict[str, tuple[str, pa.DataType]] = {}
     for name in manifest["signals"]:
         for shard in manifest["shards"][:1]:
             path = corpus / "signals" / name / f"{shard['name']}.parquet"
@@ -75,7 +80,7 @@ def signal_columns(corpus: Path) -> dict[str, pa.DataType]:
                 schema = pq.read_schema(path)
             except (OSError, pa.ArrowException) as error:
                 raise _other_schema(path, str(error).splitlines()[0]) from error
-            found |= {field.name: field.type for field in schema}
+            found |= {field.name: (name, field.type) for field in schema}
     return found
 
 
@@ -106,9 +111,9 @@ def known_column(name: str, columns: Sequence[str], what: str) -> str:
 
 
 def documents_of(
-    corpus: Path, shard: str, columns: Sequence[str], *, kept: bool = True, signals: bool = False
+    corpus: Path, shard: str, columns: Sequence[str], *, kept: bool = True
 ) -> pl.DataFrame:
-    """Documents of one shard: `columns` of documents/, the verdict, and the signals as asked.
+    """Documents of one shard: `columns` of documents/, the row, and the verdict.
 
     The text of a kept document is what is kept of it, read as training reads it; that of another
     is its whole text.
@@ -118,22 +123,17 @@ def documents_of(
         shard: Its name.
         columns: Columns of documents/.
         kept: Only kept documents.
-        signals: Every signal beside them.
 
     Raises:
         UsageError: Where a file is absent, damaged, of another schema, or not aligned.
     """
-    verdict = table(corpus / "decisions" / f"{shard}.parquet", DECISIONS.names)
-    parts = [verdict.select(VERDICT).with_row_index("row")]
-    if signals:
-        parts += measured(corpus, shard)
-    rows = verdict.height
-    beside = aligned(corpus, shard, parts, rows)
+    verdict = table(corpus / "decisions" / f"{shard}.parquet", VERDICT, of=DECISIONS.names)
+    beside = verdict.with_row_index("row")
     texts = [name for name in columns if name == "text"]
     if not kept or not texts:
         path = corpus / "documents" / f"{shard}.parquet"
         whole = table(path, list(columns), of=DOCUMENTS.names)
-        beside = aligned(corpus, shard, [whole, beside], rows)
+        beside = aligned(corpus, shard, [whole, beside], verdict.height)
         if not texts:
             return beside.filter(pl.col("decision") == "keep") if kept else beside
     edited = _kept(corpus, shard, columns, beside)
@@ -143,11 +143,11 @@ def documents_of(
     return pl.concat([edited.select(others.columns), others]).sort("row")
 
 
-def measured(corpus: Path, shard: str) -> list[pl.DataFrame]:
-    """Every signal of one shard, aligned with its documents."""
+def measured(corpus: Path, shard: str, columns: Mapping[str, Sequence[str]]) -> list[pl.DataFrame]:
+    """Signals of one shard, aligned with its documents: of each folder the columns named."""
     return [
-        table(corpus / "signals" / name / f"{shard}.parquet")
-        for name in checked_manifest(corpus)["signals"]
+        table(corpus / "signals" / name / f"{shard}.parquet", wanted)
+        for name, wanted in columns.items()
     ]
 
 
@@ -177,24 +177,25 @@ def table(
     if columns is not None and not columns:
         columns = ["doc_id"]
     try:
-        names = pq.read_schema(path).names
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            absent = [name for name in (of or columns or ()) if name not in names]
+            if absent:
+                raise _other_schema(path, f"it has no column {', '.join(absent)}")
+            read = file.read(columns=None if columns is None else list(columns))
     except (OSError, pa.ArrowException) as error:
         raise _other_schema(path, str(error).splitlines()[0]) from error
-    absent = [name for name in (of or columns or ()) if name not in names]
-    if absent:
-        raise _other_schema(path, f"it has no column {', '.join(absent)}")
-    try:
-        return read_frame(path, columns)
-    except DataError as error:
-        raise _other_schema(path, error.what) from error
+    frame = pl.from_arrow(read)
+    assert isinstance(frame, pl.DataFrame)
+    return frame if columns is None else frame.select(columns)
 
 
 def each_shard(
-    corpus: Path, columns: Sequence[str], *, kept: bool = True, signals: bool = False
+    corpus: Path, columns: Sequence[str], *, kept: bool = True
 ) -> Iterator[pl.DataFrame]:
     """`documents_of` every shard, in the order of the corpus."""
     for shard in shards_of(corpus):
-        yield documents_of(corpus, shard, columns, kept=kept, signals=signals)
+        yield documents_of(corpus, shard, columns, kept=kept)
 
 
 def _kept(corpus: Path, shard: str, columns: Sequence[str], beside: pl.DataFrame) -> pl.DataFrame:

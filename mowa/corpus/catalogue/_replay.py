@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from mowa.corpus._choose import copies, grouped, over_cap
-from mowa.corpus._config import Bounds, CorpusConfig, HoldOut
-from mowa.corpus._hold_out import set_aside
-from mowa.corpus._rules import KEEP, Policy, decide, judge
+from mowa.corpus._config import Bounds, CorpusConfig
+from mowa.corpus._rules import KEEP, Policy, judge, needed, settle
 from mowa.corpus._rules import policy as policy_of
 from mowa.corpus.catalogue._frames import (
     aligned,
     checked_manifest,
+    columns_by_signal,
     known_signal,
     measured,
     table,
@@ -26,9 +27,9 @@ from mowa.errors import UsageError
 from mowa.languages import LanguagePack, Threshold
 
 _SETTING = re.compile(r"(?:thresholds\.)?([A-Za-z0-9_]+)(?:\.(minimum|maximum))?=(.+)")
-_ABOUT = ("doc_id", "language", "source", "licence", "release", "host", "content_hash")
 _OFF = {"off", "none", "{}"}
 _EXAMPLES = 5
+_AT_ONCE = 64  # frames of documents that move, before all but the first of them are let go
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Replayed:
 
     Attributes:
         thresholds: The bounds that change: signal to minimum and maximum, None for none.
+        minimum_language_confidence: The new one; None where it stays.
         sources: By source, kept documents and characters before and after.
         reasons: By reason, documents not kept for it before and after.
         gained: How many documents would be kept that are not, and
@@ -45,6 +47,7 @@ class Replayed:
     """
 
     thresholds: dict[str, dict[str, float | None]]
+    minimum_language_confidence: float | None
     sources: dict[str, dict[str, int]]
     reasons: dict[str, dict[str, int]]
     gained: int
@@ -67,33 +70,63 @@ def replay(corpus: Path, settings: Sequence[str], pack: LanguagePack | None = No
     before = checked_manifest(corpus)
     old = _policy(before)
     new, changed = changed_policy(corpus, old, settings, pack)
-    frames = [
-        _compared(frame, after)
-        for _, frame, after in _decided(corpus, before["shards"], new, splits=False)
-    ]
-    whole = pl.concat(frames)
-    moved = whole.filter(pl.col("was_kept") != pl.col("is_kept"))
-    sources = whole.group_by("source").agg(
-        pl.col("was_kept").sum().alias("documents_before"),
-        pl.col("is_kept").sum().alias("documents_after"),
-        pl.col("characters").filter("was_kept").sum().alias("characters_before"),
-        pl.col("characters").filter("is_kept").sum().alias("characters_after"),
-    )
-    examples = moved.group_by("is_kept", maintain_order=True).head(_EXAMPLES)
+    sums, counts, moved = [], [], []
+    for frame in decided_again(corpus, new):
+        compared = _compared(frame)
+        sums.append(_by_source(compared))
+        counts += [_by_reason(compared, when) for when in ("before", "after")]
+        moved.append(compared.filter(pl.col("was_kept") != pl.col("is_kept")))
+        if len(moved) > _AT_ONCE:
+            moved = [_first(moved)]
+    sources = pl.concat(sums).group_by("source").sum().sort("source")
+    gained, lost = (int(sources[name].sum()) for name in ("gained", "lost"))
     return Replayed(
         thresholds=changed,
-        sources={row.pop("source"): row for row in sources.sort("source").to_dicts()},
-        reasons=_reasons(whole),
-        gained=int(moved["is_kept"].sum()),
-        lost=int(moved["was_kept"].sum()),
-        examples=tuple(examples.select("doc_id", "source", "before", "after", "detail").to_dicts()),
+        minimum_language_confidence=new.minimum_language_confidence
+        if new.minimum_language_confidence != old.minimum_language_confidence
+        else None,
+        sources={row.pop("source"): row for row in sources.drop("gained", "lost").to_dicts()},
+        reasons=_reasons(pl.concat(counts)),
+        gained=gained,
+        lost=lost,
+        examples=tuple(
+            _first(moved).select("doc_id", "source", "before", "after", "detail").to_dicts()
+        ),
     )
 
 
-def decisions_under(corpus: Path, policy: Policy) -> pl.DataFrame:
-    """The decisions, as a corpus step under `policy` would write them, shards one after another."""
-    shards = checked_manifest(corpus)["shards"]
-    return pl.concat([after for _, _, after in _decided(corpus, shards, policy, splits=True)])
+def decided_again(corpus: Path, policy: Policy) -> Iterator[pl.DataFrame]:
+    """What a corpus step under `policy` would decide of every document, in some order.
+
+    Each frame has `shard` (its number), `row`, `doc_id`, `source`, `characters`, `decision`,
+    `reason` and `detail`, and in `was` and `was_for` decision and reason as they stand. Only
+    documents that others bear upon are held in memory: those with copies, and of hosts over
+    their cap.
+    """
+    shards = [str(shard["name"]) for shard in checked_manifest(corpus)["shards"]]
+    where = columns_by_signal(corpus)
+    columns = _columns(corpus, policy, where)
+    several, crowded = _bound_together(corpus, shards, where["cluster"][0], policy)
+    late = []
+    for number, shard in enumerate(shards):
+        frame = _judged(corpus, shard, columns, policy).with_columns(
+            pl.lit(number, pl.UInt32).alias("shard")
+        )
+        bound = pl.col("group").hash().is_in(several.implode()) & pl.col("group").is_not_null()
+        bound |= pl.col("host").is_in(crowded.implode()).fill_null(value=False)
+        late.append(frame.filter(bound))
+        yield frame.filter(~bound)
+    rest = pl.concat(late)
+    gone = copies(rest.filter(pl.col("group").is_not_null()), policy)
+    if policy.host_documents is not None:
+        open_ones = rest.filter(pl.col("eligible") & pl.col("host").is_not_null())
+        capped = over_cap(
+            open_ones.select("doc_id", "host", "content_hash"),
+            gone.select("doc_id"),
+            policy.host_documents,
+        )
+        gone = pl.concat([gone, capped])
+    yield settle(rest, gone)
 
 
 def changed_policy(
@@ -183,73 +216,78 @@ def _policy(manifest: Mapping[str, Any]) -> Policy:
         ) from error
 
 
-def _decided(
-    corpus: Path, shards: Sequence[Mapping[str, Any]], policy: Policy, *, splits: bool
-) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
-    """Of each shard its name, what decides and how it was decided, and the new decisions."""
-    files = [(str(s["name"]), corpus / "documents" / f"{s['name']}.parquet") for s in shards]
-    keys = HoldOut.model_fields
-    entries = [
-        HoldOut(**{key: entry[key] for key in keys if entry.get(key) is not None})
-        for entry in policy.hold_out
-    ]
-    [folder] = [
-        name for name in checked_manifest(corpus)["signals"] if name.startswith("duplicates@")
-    ]
-    aside: Collection[str] = _Everything()
-    if splits:
-        duplicates = corpus / "signals" / folder
-        aside = set_aside(files, duplicates, entries, near=policy.near_duplicates).clusters
-    frames, judged = [], []
-    for shard, path in files:
-        about = table(path, _ABOUT).rename({"language": "declared"})
-        frames.append(aligned(corpus, shard, [about, *measured(corpus, shard)], about.height))
-        judged.append(judge(frames[-1], policy))
-    gone = _gone(frames, judged, policy)
-    for (shard, _), frame, by_rules in zip(files, frames, judged, strict=True):
-        old = table(corpus / "decisions" / f"{shard}.parquet", ("decision", "reason"))
-        was = old.rename({"decision": "was", "reason": "was_for"})
-        about = frame.select("doc_id", "source", "characters")
-        found = aligned(corpus, shard, [about, was], frame.height)
-        yield shard, found, decide(by_rules, frame, gone, policy, aside)
+def _columns(
+    corpus: Path, policy: Policy, where: Mapping[str, tuple[str, pa.DataType]]
+) -> dict[str, list[str]]:
+    """Of each signal's folder the columns that are read; of `documents` too."""
+    wanted = {*needed(policy), "characters", "cluster", "near_cluster"} - {"declared"}
+    absent = sorted(wanted - where.keys())
+    if absent:
+        raise UsageError(
+            f"the corpus has no signal {', '.join(absent)}, which its rules look at",
+            where=str(corpus),
+            fix="`mowa verify` finds damaged artifacts; run the recipe again",
+        )
+    columns: dict[str, list[str]] = {}
+    for name in sorted(wanted):
+        columns.setdefault(where[name][0], []).append(name)
+    about = ["doc_id", "language", "source", "licence", "release"]
+    over_hosts = ["host", "content_hash"] if policy.host_documents is not None else []
+    return {"documents": about + over_hosts, **columns}
 
 
-class _Everything(Collection[str]):
-    """Holds whatever it is asked for: with it, no text is hashed for a split that nobody reads."""
+def _bound_together(
+    corpus: Path, shards: Sequence[str], duplicates: str, policy: Policy
+) -> tuple[pl.Series, pl.Series]:
+    """Hashes of groups that several documents are of, and hosts with more than their cap."""
+    keys, hosts = [], [pl.DataFrame(schema={"host": pl.String, "len": pl.UInt32})]
+    for shard in shards:
+        found = table(corpus / "signals" / duplicates / f"{shard}.parquet", _GROUPS)
+        keys.append(grouped(found, policy).select("group").drop_nulls()["group"].hash())
+        if policy.host_documents is not None:
+            path = corpus / "documents" / f"{shard}.parquet"
+            hosts.append(table(path, ("host",)).drop_nulls().group_by("host").len())
+    every = pl.concat(keys).sort() if keys else pl.Series("group", [], pl.UInt64)
+    several = every.filter(every == every.shift(1)).unique()
+    counted = pl.concat(hosts).group_by("host").agg(pl.col("len").sum())
+    cap = policy.host_documents or 0
+    return several, counted.filter(pl.col("len") > cap)["host"]
 
-    def __contains__(self, item: object) -> bool:
-        return True
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-
-def _gone(
-    frames: Sequence[pl.DataFrame], judged: Sequence[pl.DataFrame], policy: Policy
+def _judged(
+    corpus: Path, shard: str, columns: Mapping[str, Sequence[str]], policy: Policy
 ) -> pl.DataFrame:
-    """Documents that go because another copy stays, or by the cap of their host."""
-    columns = ("source", "licence", "release", "characters", "host", "content_hash")
-    whole = pl.concat(
-        [
-            found.select("doc_id", (pl.col("decision") == KEEP).alias("eligible"))
-            .hstack(frame.select(columns))
-            .hstack(grouped(frame, policy))
-            for frame, found in zip(frames, judged, strict=True)
-        ]
+    """The documents of a shard, and what the rules say of each by itself."""
+    about = table(corpus / "documents" / f"{shard}.parquet", columns["documents"])
+    signals = {name: wanted for name, wanted in columns.items() if name != "documents"}
+    old = table(corpus / "decisions" / f"{shard}.parquet", ("decision", "reason"))
+    parts = [
+        about.rename({"language": "declared"}),
+        *measured(corpus, shard, signals),
+        old.rename({"decision": "was", "reason": "was_for"}),
+    ]
+    frame = aligned(corpus, shard, parts, about.height)
+    found = frame.hstack(judge(frame, policy).drop("doc_id")).hstack(
+        grouped(frame, policy).select("group")
     )
-    gone = copies(whole.filter(pl.col("group").is_not_null()), policy)
-    if policy.host_documents is None:
-        return gone
-    open_ones = whole.filter(pl.col("eligible") & pl.col("host").is_not_null())
-    capped = over_cap(open_ones, gone.select("doc_id"), policy.host_documents)
-    return pl.concat([gone, capped])
+    absent = [pl.lit(None, pl.String).alias(n) for n in ("host", "content_hash")]
+    return found.with_columns(
+        (pl.col("decision") == KEEP).alias("eligible"),
+        *(column for column in absent if column.meta.output_name() not in found.columns),
+    ).select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"), *_KEPT_COLUMNS)
 
 
-def _compared(frame: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    return frame.hstack(after.select("decision", "reason", "detail")).select(
+_GROUPS = ("cluster", "near_cluster")
+_KEPT_COLUMNS = (
+    *("doc_id", "source", "licence", "release", "characters", "host", "content_hash"),
+    *("cluster", "group", "eligible", "decision", "reason", "detail", "was", "was_for"),
+)
+
+
+def _compared(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(
+        "shard",
+        "row",
         "doc_id",
         "source",
         "characters",
@@ -261,10 +299,32 @@ def _compared(frame: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _reasons(whole: pl.DataFrame) -> dict[str, dict[str, int]]:
-    counts = {
-        when: dict(whole.filter(pl.col(when) != KEEP)[when].value_counts().rows())
-        for when in ("before", "after")
-    }
-    names = sorted({*counts["before"], *counts["after"]})
-    return {n: {when: int(found.get(n, 0)) for when, found in counts.items()} for n in names}
+def _by_source(compared: pl.DataFrame) -> pl.DataFrame:
+    return compared.group_by("source").agg(
+        pl.col("was_kept").sum().cast(pl.Int64).alias("documents_before"),
+        pl.col("is_kept").sum().cast(pl.Int64).alias("documents_after"),
+        pl.col("characters").filter("was_kept").sum().alias("characters_before"),
+        pl.col("characters").filter("is_kept").sum().alias("characters_after"),
+        (pl.col("is_kept") & ~pl.col("was_kept")).sum().cast(pl.Int64).alias("gained"),
+        (pl.col("was_kept") & ~pl.col("is_kept")).sum().cast(pl.Int64).alias("lost"),
+    )
+
+
+def _by_reason(compared: pl.DataFrame, when: str) -> pl.DataFrame:
+    counted = compared.filter(pl.col(when) != KEEP).group_by(pl.col(when).alias("reason")).len()
+    return counted.with_columns(pl.lit(when).alias("when"))
+
+
+def _reasons(counts: pl.DataFrame) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    total = counts.group_by("reason", "when").agg(pl.col("len").sum()).sort("reason")
+    for reason, when, count in total.iter_rows():
+        found.setdefault(reason, {"before": 0, "after": 0})[when] = int(count)
+    return found
+
+
+def _first(moved: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The first few documents that move, each way, in the order of the corpus."""
+    ordered = pl.concat(moved).sort("shard", "row")
+    found = ordered.group_by("is_kept", maintain_order=True).head(_EXAMPLES)
+    return found.select(ordered.columns)

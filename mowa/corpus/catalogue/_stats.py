@@ -11,11 +11,10 @@ import pyarrow as pa
 
 from mowa.corpus.catalogue._frames import (
     aligned,
-    checked_manifest,
+    columns_by_signal,
     known_column,
     known_signal,
     shards_of,
-    signal_columns,
     table,
 )
 
@@ -58,8 +57,8 @@ def distribution(
     """
     known_signal(corpus, signal)
     known_column(by, GROUPS, "group")
-    kind = signal_columns(corpus)[signal]
-    values = pl.concat([_values(corpus, shard, signal, by) for shard in shards_of(corpus)])
+    folder, kind = columns_by_signal(corpus)[signal]
+    values = pl.concat([_values(corpus, shard, folder, signal, by) for shard in shards_of(corpus)])
     if decision is not None:
         values = values.filter(pl.col("decision") == decision)
     values = values.select("group", "value")
@@ -105,15 +104,9 @@ def _bins(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[float]:
     return [low + (high - low) * step / _BINS for step in range(_BINS)] + [high]
 
 
-def _values(corpus: Path, shard: str, signal: str, by: str) -> pl.DataFrame:
+def _values(corpus: Path, shard: str, folder: str, signal: str, by: str) -> pl.DataFrame:
     file = f"{shard}.parquet"
-    folders = [corpus / "signals" / name for name in checked_manifest(corpus)["signals"]]
-    columns = signal_columns(corpus)
-    assert signal in columns
-    for folder in folders:
-        if signal in table(folder / file).columns:
-            value = table(folder / file, (signal,)).rename({signal: "value"})
-            break
+    value = table(corpus / "signals" / folder / file, (signal,)).rename({signal: "value"})
     decided = table(corpus / "decisions" / file, ("decision", "reason", "split"))
     parts = [value, decided]
     if by not in decided.columns:

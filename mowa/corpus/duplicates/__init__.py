@@ -14,6 +14,7 @@ from mowa.corpus.duplicates._find import SIGNAL, find_duplicates
 from mowa.corpus.duplicates._options import (
     DUPLICATES,
     DuplicateOptions,
+    buckets_for,
     candidate_probability,
 )
 from mowa.corpus.duplicates._sketch import (
@@ -32,6 +33,7 @@ __all__ = [
     "Sketch",
     "apply_edits",
     "boilerplate",
+    "buckets_for",
     "candidate_probability",
     "exact_clusters",
     "find_duplicates",

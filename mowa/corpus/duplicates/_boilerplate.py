@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from mowa.corpus._characters import SPACE, Array, Characters, Runs, repeated
 from mowa.corpus._hashing import bytes_of, segment_hashes
-from mowa.corpus._schema import read_frame, read_groups, write_frame
+from mowa.corpus._schema import read_frame, write_frame
+from mowa.corpus.duplicates._sketch import read_group, write_grouped
 from mowa.execution import Context, Unit
 
 BOILERPLATE = pa.schema(
@@ -34,6 +35,7 @@ BOILERPLATE = pa.schema(
 """
 
 LINES = pa.schema([("host", pa.uint64()), ("line", pa.uint64())])
+_COUNTED = LINES.append(pa.field("documents", pa.uint32()))
 
 
 _DOCUMENT = 0  # stands for a line that every document has, so that documents are counted too
@@ -85,11 +87,19 @@ def host_lines(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def write_lines(folder: Path, shard: str, lines: Sequence[pl.DataFrame]) -> None:
+def write_lines(
+    folder: Path, shard: str, lines: Sequence[pl.DataFrame], options: BoilerplateOptions
+) -> None:
     """Write the lines of one shard under `folder`, counted, for `find_repeated_lines` to read."""
-    counted = pl.concat(lines).group_by("host", "line").len("documents").sort("host", "line")
-    schema = LINES.append(pa.field("documents", pa.uint32()))
-    write_frame(_lines_path(folder, shard), counted, schema)
+    counted = (
+        pl.concat(lines)
+        .group_by("host", "line")
+        .len("documents")
+        .with_columns(bucket=pl.col("host") % options.buckets)
+        .sort("bucket", "host", "line")
+    )
+    of = counted["bucket"].to_numpy().astype(np.int64)
+    write_grouped(_lines_path(folder, shard), counted, of, _COUNTED, options.buckets)
 
 
 def find_repeated_lines(
@@ -119,9 +129,7 @@ def repeat_bucket(work: LinesWork, out: Path) -> dict[str, Any]:
     """Find the repeated lines of the hosts of one bucket."""
     folder, options = out / work.folder, work.options
     mine = [
-        group.filter(pl.col("host") % options.buckets == work.bucket)
-        for shard in work.shards
-        for group in read_groups(_lines_path(folder, shard))
+        read_group(_lines_path(folder, shard), work.bucket, _COUNTED.names) for shard in work.shards
     ]
     none = pl.DataFrame(schema={"host": pl.UInt64, "line": pl.UInt64, "documents": pl.UInt32})
     counted = pl.concat([none, *mine]).group_by("host", "line").agg(pl.col("documents").sum())

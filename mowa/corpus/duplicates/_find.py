@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mowa.corpus._hashing import I64, U64, mix
 from mowa.corpus._schema import read_frame, read_groups, write_frame
@@ -21,26 +20,52 @@ from mowa.corpus.duplicates._graph import (
     similarities,
 )
 from mowa.corpus.duplicates._options import DUPLICATES, DuplicateOptions
-from mowa.corpus.duplicates._sketch import BANDS, ROWS, bands_path, rows_path, write_grouped
+from mowa.corpus.duplicates._sketch import (
+    BANDS,
+    ROWS,
+    bands_path,
+    read_group,
+    rows_path,
+    write_bands,
+    write_grouped,
+)
 from mowa.execution import Context, Unit
 
 SIGNAL = "duplicates@2"
 
 _PAIRS = pa.schema([("left", pa.uint64()), ("right", pa.uint64())])
 _SIMILAR = pa.schema([*_PAIRS, ("similarity", pa.float64())])
+_TO_FIRST = pa.schema([("key", pa.uint64()), ("similarity", pa.float64())])
 _PARTS = pa.schema([("key", pa.uint64()), ("part", pa.int32())])
 _GATHERED = pa.schema([ROWS.field("key"), ROWS.field("size"), ROWS.field("shingles")])
 _MEMBERS = pa.schema([("key", pa.uint64()), ("near_cluster", pa.string()), ("first", pa.uint64())])
 
 
+# Shards are worked on in at most so many groups. Each group reads the list of all candidates, and
+# that of all members, once: with a group for every shard this would grow with their square.
+_MOST_GROUPS = 256
+
+
 @dataclass(frozen=True)
 class Work:
-    """One unit: where sketches lie, all shards, the options, and which shard or bucket it is."""
+    """One unit: where sketches lie, the options, and which group of shards or bucket it is.
+
+    Attributes:
+        folder: Where sketches and intermediate files lie, relative to the artifact.
+        bands: The folder in it that holds the bands, one file for each of
+        groups: the groups of shards, by name.
+        options: How near duplicates are found.
+        group: The group that is worked on, and
+        mine: its shards.
+        bucket: The bucket that is worked on.
+    """
 
     folder: str
-    shards: tuple[str, ...]
+    bands: str
+    groups: tuple[str, ...]
     options: DuplicateOptions
-    shard: str = ""
+    group: str = ""
+    mine: tuple[str, ...] = ()
     bucket: int = -1
 
 
@@ -62,25 +87,28 @@ def find_duplicates(
         `near_clusters` and `near_copies` (exact ones included), `candidates` (pairs compared) and
         `pairs` (those similar enough).
     """
-    base = Work(folder, tuple(shards), options)
-    by_shard = [(name, Work(folder, base.shards, options, shard=name)) for name in shards]
+    groups = _groups(shards)
+    bands = "bands" if len(groups) == len(shards) else "merged"
+    base = Work(folder, bands, tuple(groups), options)
+    by_group = [(name, replace(base, group=name, mine=mine)) for name, mine in groups.items()]
     by_bucket = [
-        (f"{bucket:04}", Work(folder, base.shards, options, bucket=bucket))
-        for bucket in range(options.buckets)
+        (f"{bucket:04}", replace(base, bucket=bucket)) for bucket in range(options.buckets)
     ]
 
     def each(stage: str, function: Any, work: list[tuple[str, Work]]) -> list[dict[str, Any]]:
         units = [Unit(f"duplicates/{stage}/{key}", item) for key, item in work]
         return context.map(function, units, out, label=f"duplicates: {stage}")
 
-    whole = [("all", base)]
+    whole = [("all", replace(base, mine=tuple(shards)))]
+    if bands == "merged":
+        each("merge", merge_bands, by_group)
     each("bands", pair_bucket, by_bucket)
     [candidates] = each("candidates", part_candidates, whole)
-    each("gather", gather_shard, by_shard)
+    each("gather", gather_group, by_group)
     pairs = each("verify", verify_part, by_bucket)
     [clusters] = each("clusters", cluster_all, whole)
     each("similarity", compare_part, by_bucket)
-    written = each("write", write_shard, by_shard)
+    written = each("write", write_group, by_group)
     return {
         "documents": sum(result["documents"] for result in written),
         **clusters,
@@ -89,11 +117,31 @@ def find_duplicates(
     }
 
 
+def _groups(shards: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Neighbouring shards, by the name of their group; of few shards each is a group."""
+    count = min(len(shards), _MOST_GROUPS)
+    if count == len(shards):
+        return {shard: (shard,) for shard in shards}
+    edges = [number * len(shards) // count for number in range(count + 1)]
+    return {
+        f"{number:04}": tuple(shards[edges[number] : edges[number + 1]]) for number in range(count)
+    }
+
+
+def merge_bands(work: Work, out: Path) -> dict[str, Any]:
+    """Put the bands of a group's shards into one file: each bucket then opens few files."""
+    folder = out / work.folder
+    found = [read_frame(bands_path(folder, shard), BANDS.names) for shard in work.mine]
+    write_bands(folder / work.bands / f"{work.group}.parquet", pl.concat(found), work.options)
+    return {}
+
+
 def pair_bucket(work: Work, out: Path) -> dict[str, Any]:
     """Find the pairs of texts that agree in one of the bands of a bucket."""
     folder = out / work.folder
     found = [
-        _read_group(bands_path(folder, shard), work.bucket, BANDS.names) for shard in work.shards
+        read_group(folder / work.bands / f"{group}.parquet", work.bucket, BANDS.names)
+        for group in work.groups
     ]
     bands = pl.concat(found) if found else _empty(BANDS)
     left, right = candidate_pairs(
@@ -126,18 +174,19 @@ def part_candidates(work: Work, out: Path) -> dict[str, Any]:
     return {"candidates": len(left)}
 
 
-def gather_shard(work: Work, out: Path) -> dict[str, Any]:
-    """Put the shingles of a shard's candidates into the parts in which they are compared."""
+def gather_group(work: Work, out: Path) -> dict[str, Any]:
+    """Put the shingles of a group's candidates into the parts in which they are compared."""
     folder = out / work.folder
-    parts = read_frame(folder / "parts.parquet", _PARTS.names)
+    parts = _of_keys(_keys(work, folder), [folder / "parts.parquet"], _PARTS)
     wanted = [
         group.join(parts, on="key", how="inner")
-        for group in read_groups(rows_path(folder, work.shard), _GATHERED.names)
+        for shard in work.mine
+        for group in read_groups(rows_path(folder, shard), _GATHERED.names)
     ]
     frame = pl.concat(wanted) if wanted else _empty(_GATHERED).with_columns(part=pl.lit(0))
     frame = frame.unique("key", keep="first", maintain_order=True).sort("part", "key")
     of = frame["part"].to_numpy().astype(np.int64)
-    path = folder / "gathered" / f"{work.shard}.parquet"
+    path = folder / "gathered" / f"{work.group}.parquet"
     write_grouped(path, frame, of, _GATHERED, work.options.buckets)
     return {"texts": frame.height}
 
@@ -145,7 +194,7 @@ def gather_shard(work: Work, out: Path) -> dict[str, Any]:
 def verify_part(work: Work, out: Path) -> dict[str, Any]:
     """Compare the pairs of one part, and keep those that are similar enough."""
     folder, options = out / work.folder, work.options
-    pairs = _read_group(folder / "candidates.parquet", work.bucket, _PAIRS.names)
+    pairs = read_group(folder / "candidates.parquet", work.bucket, _PAIRS.names)
     left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     jaccard, containment = _compare(left, right, work, folder)
     keep = jaccard >= options.jaccard
@@ -173,7 +222,7 @@ def cluster_all(work: Work, out: Path) -> dict[str, Any]:
         [known.head(0).with_columns(doc_id=pl.lit("")).select("doc_id", "key", "root")]
         + [
             group.join(known, on="key", how="inner")
-            for shard in work.shards
+            for shard in work.mine
             for group in read_groups(rows_path(folder, shard), ("doc_id", "key"))
         ]
     )
@@ -184,6 +233,15 @@ def cluster_all(work: Work, out: Path) -> dict[str, Any]:
         .sort("key")
     )
     write_frame(folder / "members.parquet", members, _MEMBERS)
+    parts = read_frame(folder / "parts.parquet", _PARTS.names)
+    pairs = (
+        members.filter(pl.col("key") != pl.col("first"))
+        .join(parts, on="key", how="inner")
+        .sort("part", "key")
+        .select("part", left="key", right="first")
+    )
+    of = pairs["part"].to_numpy().astype(np.int64)
+    write_grouped(folder / "firsts.parquet", pairs, of, _PAIRS, work.options.buckets)
     return {
         "exact_clusters": len(repeated),
         "exact_copies": copies,
@@ -195,49 +253,58 @@ def cluster_all(work: Work, out: Path) -> dict[str, Any]:
 def compare_part(work: Work, out: Path) -> dict[str, Any]:
     """Compare each text of one part with the first of its cluster."""
     folder = out / work.folder
-    parts = read_frame(folder / "parts.parquet", _PARTS.names)
-    members = read_frame(folder / "members.parquet", ("key", "first"))
-    mine = (
-        members.filter(pl.col("key") != pl.col("first"))
-        .join(parts.filter(pl.col("part") == work.bucket), on="key", how="semi")
-        .sort("key")
-    )
-    left, right = mine["key"].to_numpy(), mine["first"].to_numpy()
+    pairs = read_group(folder / "firsts.parquet", work.bucket, _PAIRS.names)
+    left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
     jaccard, _ = _compare(left, right, work, folder)
-    frame = pl.DataFrame({"left": left, "right": right, "similarity": jaccard})
-    write_frame(folder / "similarity" / f"{work.bucket:04}.parquet", frame, _SIMILAR)
+    frame = pl.DataFrame({"key": left, "similarity": jaccard})
+    write_frame(folder / "similarity" / f"{work.bucket:04}.parquet", frame, _TO_FIRST)
     return {"pairs": frame.height}
 
 
-def write_shard(work: Work, out: Path) -> dict[str, Any]:
-    """Write `duplicates@2` of one shard."""
+def write_group(work: Work, out: Path) -> dict[str, Any]:
+    """Write `duplicates@2` of the shards of a group."""
     folder = out / work.folder
-    members = read_frame(folder / "members.parquet", ("key", "near_cluster"))
-    similar = pl.concat(
-        [
-            read_frame(folder / "similarity" / f"{bucket:04}.parquet", ("left", "similarity"))
-            for bucket in range(work.options.buckets)
-        ]
-    ).rename({"left": "key"})
-    rows = read_frame(rows_path(folder, work.shard), ("cluster", "key"))
-    joined = rows.join(members, on="key", how="left", maintain_order="left").join(
-        similar, on="key", how="left", maintain_order="left"
+    keys = _keys(work, folder)
+    members = _of_keys(keys, [folder / "members.parquet"], _MEMBERS).drop("first")
+    files = [folder / "similarity" / f"{part:04}.parquet" for part in range(work.options.buckets)]
+    known = members.join(_of_keys(keys, files, _TO_FIRST), on="key", how="left").with_columns(
+        near_similarity=pl.col("similarity").fill_null(1.0)
     )
-    frame = joined.with_columns(
-        near_similarity=pl.when(pl.col("near_cluster").is_not_null()).then(
-            pl.col("similarity").fill_null(1.0)
-        )
-    )
-    path = f"signals/{SIGNAL}/{work.shard}.parquet"
-    write_frame(out / path, frame, DUPLICATES)
-    return {"files": [path], "documents": frame.height}
+    paths, documents = [], 0
+    for shard in work.mine:
+        rows = read_frame(rows_path(folder, shard), ("cluster", "key"))
+        frame = rows.join(known, on="key", how="left", maintain_order="left")
+        paths.append(f"signals/{SIGNAL}/{shard}.parquet")
+        write_frame(out / paths[-1], frame, DUPLICATES)
+        documents += frame.height
+    return {"files": paths, "documents": documents}
+
+
+def _keys(work: Work, folder: Path) -> pl.DataFrame:
+    """The keys of a group's texts, each once."""
+    found = [
+        group.select("key")
+        for shard in work.mine
+        for group in read_groups(rows_path(folder, shard), ("key",))
+    ]
+    return pl.concat([_empty(ROWS).select("key"), *found]).drop_nulls().unique()
+
+
+def _of_keys(keys: pl.DataFrame, files: Iterable[Path], schema: pa.Schema) -> pl.DataFrame:
+    """The rows of `files` whose key is among `keys`; a row group is in memory at a time."""
+    found = [
+        group.join(keys, on="key", how="semi")
+        for path in files
+        for group in read_groups(path, schema.names)
+    ]
+    return pl.concat([_empty(schema), *found])
 
 
 def _repeated(work: Work, folder: Path) -> tuple[U64, int]:
     """Keys that several documents have, and how many documents these are but for one each."""
     keys = [
         group["key"].drop_nulls().to_numpy()
-        for shard in work.shards
+        for shard in work.mine
         for group in read_groups(rows_path(folder, shard), ("key",))
     ]
     every = np.concatenate([np.empty(0, np.uint64), *keys])
@@ -251,8 +318,8 @@ def _compare(left: U64, right: U64, work: Work, folder: Path) -> tuple[Any, Any]
     gathered = pl.concat(
         [_empty(_GATHERED)]
         + [
-            _read_group(folder / "gathered" / f"{shard}.parquet", work.bucket, _GATHERED.names)
-            for shard in work.shards
+            read_group(folder / "gathered" / f"{group}.parquet", work.bucket, _GATHERED.names)
+            for group in work.groups
         ]
     )
     texts = gathered.unique("key", keep="first", maintain_order=True).sort("key")
@@ -267,13 +334,6 @@ def _compare(left: U64, right: U64, work: Work, folder: Path) -> tuple[Any, Any]
         offsets=offsets,
         sizes=texts["size"].to_numpy().astype(np.int64),
     )
-
-
-def _read_group(path: Path, group: int, columns: Sequence[str]) -> pl.DataFrame:
-    with pq.ParquetFile(path) as file:
-        frame = pl.from_arrow(file.read_row_group(group, columns=list(columns)))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
 
 
 def _empty(schema: pa.Schema) -> pl.DataFrame:

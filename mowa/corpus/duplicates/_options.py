@@ -63,6 +63,18 @@ class DuplicateOptions:
             raise ValueError("jaccard and containment lie above 0 and at most at 1")
 
 
+def buckets_for(documents: int) -> int:
+    """So many buckets that a worker holds the bands of some million documents at most.
+
+    Results do not depend on it.
+
+    Example:
+        >>> buckets_for(5_000), buckets_for(100_000_000), buckets_for(10**12)
+        (16, 128, 4096)
+    """
+    return min(4096, max(16, 1 << (documents >> 20).bit_length()))
+
+
 def candidate_probability(similarity: float, options: DuplicateOptions) -> float:
     """How likely two texts of that Jaccard similarity agree in a whole band.
 

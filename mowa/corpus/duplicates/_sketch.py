@@ -131,11 +131,15 @@ def write_sketches(
     rows = pl.concat([each.rows for each in sketches])
     with writing(rows_path(folder, shard)) as partial:
         pq.write_table(as_table(rows, ROWS), partial, compression="zstd", row_group_size=_ROW_GROUP)
-    bands = pl.concat([each.bands for each in sketches])
+    write_bands(bands_path(folder, shard), pl.concat([each.bands for each in sketches]), options)
+
+
+def write_bands(path: Path, bands: pl.DataFrame, options: DuplicateOptions) -> None:
+    """Write bands in the order of their hashes, one row group a bucket."""
     bands = bands[np.argsort(bands["band"].to_numpy(), kind="stable")]
     shift = np.uint64(64 - options.buckets.bit_length() + 1)
     of = bands["band"].to_numpy() >> shift if options.buckets > 1 else np.zeros(bands.height)
-    write_grouped(bands_path(folder, shard), bands, of.astype(np.int64), BANDS, options.buckets)
+    write_grouped(path, bands, of.astype(np.int64), BANDS, options.buckets)
 
 
 def write_grouped(
@@ -151,6 +155,14 @@ def write_grouped(
         for group in range(groups):
             start, length = int(edges[group]), int(edges[group + 1] - edges[group])
             writer.write_table(table.slice(start, length), row_group_size=max(length, 1))
+
+
+def read_group(path: Path, group: int, columns: Sequence[str]) -> pl.DataFrame:
+    """The rows of one group of a file that `write_grouped` wrote."""
+    with pq.ParquetFile(path) as file:
+        frame = pl.from_arrow(file.read_row_group(group, columns=list(columns)))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def rows_path(folder: Path, shard: str) -> Path:

@@ -14,7 +14,7 @@ import mowa
 from mowa.cli._corpus import corpus_app
 from mowa.corpus import decided_documents
 from mowa.corpus.catalogue import diff, distribution, draw, replay, search
-from mowa.corpus.catalogue._replay import _policy, changed_policy, decisions_under
+from mowa.corpus.catalogue._replay import _policy, changed_policy, decided_again
 from mowa.corpus.catalogue._search import folded
 from mowa.errors import UsageError
 
@@ -60,10 +60,10 @@ def decided(path):
     ],
 )  # fmt: skip
 def test_a_replay_equals_a_rebuild(world, inventories, corpus, given_settings, thresholds):
-    """Every decision, reason, detail and split, unless nothing would be kept to be built."""
+    """Every decision, reason and detail, unless nothing would be kept to be built."""
     old = _policy(json.loads((corpus / "manifest.json").read_text("utf-8")))
     new, _ = changed_policy(corpus, old, given_settings, world.pack)
-    played = decisions_under(corpus, new)
+    played = pl.concat(decided_again(corpus, new)).sort("shard", "row")
     before = decided(corpus)
     documents = world.documents(inventories)
     signals = world.signals([documents])
@@ -73,7 +73,9 @@ def test_a_replay_equals_a_rebuild(world, inventories, corpus, given_settings, t
         [documents], signals, step="other", held_out=0.2, thresholds=thresholds
     ).path
     after = decided(rebuilt)
-    assert played.equals(after.select(played.columns))
+    verdict = ("doc_id", "decision", "reason", "detail")
+    assert played.select(verdict).equals(after.select(verdict))
+    assert played.select("was", "was_for").rows() == before.select("decision", "reason").rows()
     found = replay(corpus, given_settings, world.pack)
     kept = before.select("doc_id", was=pl.col("decision") == "keep").join(
         after.select("doc_id", now=pl.col("decision") == "keep"), on="doc_id"
@@ -85,6 +87,54 @@ def test_a_replay_equals_a_rebuild(world, inventories, corpus, given_settings, t
         assert counts["documents_after"] == manifest["sources"][name]["keep"]
     reasons = {name: entry["documents"] for name, entry in manifest["reasons"].items()}
     assert {name: n["after"] for name, n in found.reasons.items() if n["after"]} == reasons
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"near_duplicates": True},
+        {"host_documents": 3},
+        {"near_duplicates": True, "host_documents": 2, "priority": ["b"]},
+    ],
+)
+@pytest.mark.parametrize("bound", [{"minimum": 60}, {"maximum": 100}, {}])
+def test_a_replay_weighs_copies_and_hosts_again_as_a_rebuild_does(world, config, bound):
+    """A copy that stays goes by the new bound, and another takes its place."""
+    near = [SENTENCE.format(n) * 6 for n in range(12)]
+    for name, tail in (("a", "Koniec dnia."), ("b", "Koniec."), ("c", "")):
+        records = [
+            {"text": f"{near[n % 12]} {tail} {'Nowe zdanie stoi tutaj. ' * (n // 12)}",
+             "id": f"{name}{n}", "url": f"https://{'abcde'[n % 5]}.pl/{name}/{n}"}
+            for n in range(24)
+        ]  # fmt: skip
+        world.jsonl(f"{name}/x.jsonl", records)
+    documents = world.documents([world.inventory(n, n, name=n) for n in "abc"])
+    signals = world.signals([documents])
+    world.pack = world.pack.model_copy(update={"thresholds": {}})
+    first = {"thresholds": {"words": {"minimum": 20, "maximum": 95}}}
+    before = world.corpus([documents], signals, step="before", held_out=0.5, **first, **config)
+    after = world.corpus(
+        [documents], signals, step="after", held_out=0.5, thresholds={"words": bound}, **config
+    )
+    changes = [f"words.{end}={bound.get(end, 'off')}" for end in ("minimum", "maximum")]
+    old = _policy(json.loads((before.path / "manifest.json").read_text("utf-8")))
+    new, _ = changed_policy(before.path, old, changes, world.pack)
+    verdict = ("doc_id", "decision", "reason", "detail")
+    played = pl.concat(decided_again(before.path, new)).sort("shard", "row").select(verdict)
+    assert played.equals(decided(after.path).select(verdict))
+    assert not played.equals(decided(before.path).select(verdict))
+
+
+def test_a_replay_reads_neither_texts_nor_what_no_rule_looks_at(corpus):
+    settings = ["thresholds.words.minimum=40"]
+    expected = replay(corpus, settings)
+    for folder, gone in (("documents", "text"), ("signals/counts@1", "uppercase_share")):
+        for file in sorted((corpus / folder).glob("*.parquet")):
+            frame = pl.read_parquet(file).drop(gone)
+            file.unlink()  # it may be a second name of another artifact's file
+            frame.write_parquet(file)
+    assert replay(corpus, settings) == expected
+    assert expected.lost > 0
 
 
 def test_a_replay_without_a_change_changes_nothing(corpus):

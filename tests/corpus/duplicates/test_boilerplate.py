@@ -29,7 +29,7 @@ def page(number, *, extra=""):
 def found(root, frames, *, workers=1):
     names = [f"{number:05}" for number in range(len(frames))]
     for name, frame in zip(names, frames, strict=True):
-        write_lines(root / "w", name, [host_lines(frame)])
+        write_lines(root / "w", name, [host_lines(frame)], OPTIONS)
     metrics = find_repeated_lines(names, root, context_in(root, workers=workers), OPTIONS, "w")
     return metrics, repeated_lines(root / "w", OPTIONS)
 

@@ -96,19 +96,35 @@ def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path, workers, buckets
     assert bytes_under(tmp_path / "1") == bytes_under(tmp_path / str(workers))
 
 
-def test_a_run_killed_at_any_unit_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
+def test_bytes_do_not_depend_on_the_number_of_buckets_or_of_groups(tmp_path, monkeypatch):
+    documents = planted(9)
+    frames = [documents[at::7].sort("doc_id") for at in range(7)]
+    made = set()
+    for buckets, groups in ((1, 7), (16, 7), (4, 3), (16, 1)):
+        monkeypatch.setattr(find, "_MOST_GROUPS", groups)
+        root = tmp_path / f"{buckets}-{groups}"
+        metrics, _ = search(root, frames, DuplicateOptions(buckets=buckets))
+        assert (root / ".hashes" / "merged").exists() == (groups < 7)
+        made.add((bytes_under(root), tuple(metrics.items())))
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("groups", [1, 256])
+def test_a_run_killed_at_any_unit_goes_on_to_the_same_bytes(tmp_path, monkeypatch, groups):
+    monkeypatch.setattr(find, "_MOST_GROUPS", groups)
     documents = planted(4)[:40]
     frames = [documents[:20], documents[20:]]
     options = DuplicateOptions(buckets=2)
     whole, _ = search(tmp_path / "whole", frames, options)
     stages = (
+        *(["merge_bands"] if groups == 1 else []),
         "pair_bucket",
         "part_candidates",
-        "gather_shard",
+        "gather_group",
         "verify_part",
         "cluster_all",
         "compare_part",
-        "write_shard",
+        "write_group",
     )
     calls = 0
     for stage in stages:
@@ -123,7 +139,8 @@ def test_a_run_killed_at_any_unit_goes_on_to_the_same_bytes(tmp_path, monkeypatc
             metrics, _ = search(root, frames, options)
             assert metrics == whole
             assert bytes_under(root) == bytes_under(tmp_path / "whole")
-    assert calls == 2 * len(stages) - 2  # two of the stages have one unit
+    single = 2 if groups > 1 else 5  # stages of one unit
+    assert calls == 2 * len(stages) - single
 
 
 def dies_at(number, function):
