@@ -5,7 +5,10 @@
    protects: such a document is set apart (`quarantine`), never rejected for its language.
 3. `language`: another language than the corpus's was identified, or not surely enough. Where the
    identifier does not know the corpus's language, this rule is off.
-4. The thresholds: those of the language pack in its order, then others that the recipe sets.
+4. `personal-data-density`: so much personal data in so little text that it is a dump of leaked
+   records, or a directory of people.
+5. The thresholds: those of the language pack in its order, then others that the recipe sets.
+6. The classes that the recipe keeps, of classifiers.
 
 The first rule that a document fails is its reason. Of the documents that pass them all only one of
 several copies stays (`exact-duplicate`, `near-duplicate`), and of a host only so many as the recipe
@@ -16,20 +19,20 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
 from mowa.corpus._config import Bounds, CorpusConfig
 from mowa.corpus._language import identifiable, iso_639_3
-from mowa.corpus._table import SIGNALS, full_name, numeric
+from mowa.corpus._table import CLASSIFIER, SIGNALS, WORD_LISTS, Signal, full_name, numeric
 from mowa.corpus.personal._kinds import whole_policy
 from mowa.errors import UsageError
 from mowa.languages import LanguagePack, Threshold
 
+PERSONAL_DATA_DENSITY = "personal-data-density"
 KEEP, REJECT, DUPLICATE, QUARANTINE = "keep", "reject", "duplicate", "quarantine"
 TRAIN, HELD_OUT = "train", "held_out"
 EXACT_DUPLICATE, NEAR_DUPLICATE, HOST_CAP = "exact-duplicate", "near-duplicate", "host-cap"
@@ -63,6 +66,8 @@ class Policy:
     cut_lines: tuple[str, ...] = ()
     redaction: dict[str, str] = field(default_factory=dict)
     minimum_protected_confidence: float = 0.5
+    personal_data_density: dict[str, Any] | None = None
+    keep_classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `manifest.json`."""
@@ -72,6 +77,7 @@ class Policy:
         record["hold_out"] = list(self.hold_out)
         record["priority"] = list(self.priority)
         record["cut_lines"] = list(self.cut_lines)
+        record["keep_classes"] = {name: list(kept) for name, kept in self.keep_classes.items()}
         return record
 
     @classmethod
@@ -81,35 +87,31 @@ class Policy:
         limits = tuple(Limit(name, **item) for name, item in values.pop("thresholds").items())
         for name in ("protected", "hold_out", "priority", "cut_lines"):
             values[name] = tuple(values[name])
+        kept = values.get("keep_classes", {})
+        values["keep_classes"] = {name: tuple(names) for name, names in kept.items()}
         return cls(**{**values, "limits": limits})
 
 
 def policy(
-    config: CorpusConfig, pack: LanguagePack, measured: Collection[str] | None = None
+    config: CorpusConfig, pack: LanguagePack, measured: Sequence[Signal] | None = None
 ) -> Policy:
     """The language pack's rules with what the recipe puts in their place.
 
     Args:
         config: What the recipe says.
         pack: The language pack; its thresholds for what was not measured are left out.
-        measured: Folders of the signals that there are; None for all of the table.
+        measured: The signals that there are; None for all of the table.
 
     Raises:
         UsageError: Where a threshold of the recipe names no signal, or one that is not measured.
     """
-    everything = numeric(signal.folder for signal in SIGNALS.values())
-    present = everything if measured is None else numeric(measured)
+    signals = list(SIGNALS.values()) if measured is None else list(measured)
+    known = {signal.name: signal for signal in [*SIGNALS.values(), *signals]}
+    everything, present = numeric(known.values()), numeric(signals)
     given_by_pack = _of_pack(config, pack)
     for name in [*given_by_pack, *config.thresholds]:
         if name not in everything:
-            near = difflib.get_close_matches(name, everything, n=1)
-            raise UsageError(
-                f"no signal is called {name!r}",
-                where=f"thresholds.{name}",
-                fix=f"did you mean {near[0]!r}?"
-                if near
-                else f"choose one of: {', '.join(present)}",
-            )
+            raise _unknown(name, everything, present)
     origins: dict[str, tuple[Bounds, str]] = {
         name: (Bounds(minimum=given.minimum, maximum=given.maximum), given.origin)
         for name, given in given_by_pack.items()
@@ -120,11 +122,11 @@ def policy(
         if name not in config.thresholds:
             continue
         if name not in present:
-            [folder] = [signal.name for signal in SIGNALS.values() if name in signal.columns.names]
+            [owner] = [signal.name for signal in known.values() if name in signal.columns.names]
             raise UsageError(
                 f"{name!r} was not measured",
                 where=f"thresholds.{name}",
-                fix=f"add {folder!r} to `measure` of the signals step",
+                fix=f"add {owner!r} to `measure` of the signals step",
             )
         origins[name] = (config.thresholds[name], "the recipe")
     limits = tuple(
@@ -149,7 +151,72 @@ def policy(
         cut_lines=tuple(sorted(config.cut_lines)),
         redaction=whole_policy(dict(config.personal_data)),
         minimum_protected_confidence=config.minimum_protected_confidence,
+        personal_data_density=_density(config, pack, {signal.name for signal in signals}),
+        keep_classes=_classes(config.keep_classes, signals),
     )
+
+
+def _unknown(name: str, everything: Sequence[str], present: Sequence[str]) -> UsageError:
+    near = difflib.get_close_matches(name, everything, n=1)
+    if name.startswith((CLASSIFIER, f"{WORD_LISTS}_")):
+        given = [one for one in present if one.startswith((CLASSIFIER, WORD_LISTS))]
+        fix = f"measured are {', '.join(given)}" if given else "let the corpus step read it"
+        if name.startswith(CLASSIFIER) and not given:
+            fix = "let the corpus step read a signals step that reads the classifier"
+    else:
+        fix = f"did you mean {near[0]!r}?" if near else f"choose one of: {', '.join(present)}"
+    return UsageError(f"no signal is called {name!r}", where=f"thresholds.{name}", fix=fix)
+
+
+def _density(
+    config: CorpusConfig, pack: LanguagePack, measured: Collection[str]
+) -> dict[str, Any] | None:
+    """What makes a text a dump of personal data: the recipe's word before the pack's."""
+    own, given = config.personal_data_density, pack.personal_data_density
+    if own is not None and own.findings is not None and own.density is not None:
+        if "personal_data" not in measured:
+            raise UsageError(
+                "personal data were not measured",
+                where="personal_data_density",
+                fix="add 'personal_data' to `measure` of the signals step",
+            )
+        return {"findings": own.findings, "density": own.density, "origin": "the recipe"}
+    if own is not None or given is None or "personal_data" not in measured:
+        return None
+    return given.model_dump()
+
+
+def _classes(
+    wanted: Mapping[str, Sequence[str]], signals: Sequence[Signal]
+) -> dict[str, tuple[str, ...]]:
+    """The classes that are kept, by the column that holds them.
+
+    Raises:
+        UsageError: Where no signal of that name gives classes, or it does not give that class.
+    """
+    givers = {signal.name: signal for signal in signals if signal.class_column}
+    for name, kept in wanted.items():
+        where = f"keep_classes.{name}"
+        if name not in givers:
+            raise UsageError(
+                f"no signal that gives classes is called {name!r}",
+                where=where,
+                fix=f"there are: {', '.join(givers)}"
+                if givers
+                else "let the corpus step read a signals step that reads a classifier",
+            )
+        classes = givers[name].classes
+        for one in kept:
+            if one not in classes:
+                near = difflib.get_close_matches(one, classes, n=1)
+                few = ", ".join(classes[:20])
+                fix = f"did you mean {near[0]!r}?" if near else f"it gives: {few}"
+                raise UsageError(f"{name} gives no class {one!r}", where=where, fix=fix)
+    return {
+        str(signal.class_column): tuple(one for one in signal.classes if one in wanted[name])
+        for name, signal in givers.items()
+        if name in wanted
+    }
 
 
 def _of_pack(config: CorpusConfig, pack: LanguagePack) -> dict[str, Threshold]:
@@ -190,7 +257,7 @@ def judge(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     null = pl.lit(None, pl.String)
     decision, reason, detail = pl.lit(KEEP), null, null
     # From the last rule to the first, each over what those after it say.
-    for failed, verdict, name, text in reversed(_rules(policy)):
+    for failed, verdict, name, text in reversed(_rules(policy, frame.schema)):
         decision = pl.when(failed).then(pl.lit(verdict)).otherwise(decision)
         reason = pl.when(failed).then(pl.lit(name)).otherwise(reason)
         detail = pl.when(failed).then(text).otherwise(detail)
@@ -255,7 +322,7 @@ def number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else str(value)
 
 
-def _rules(policy: Policy) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
+def _rules(policy: Policy, schema: pl.Schema) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
     """Of each rule, in order: when a document fails it, the decision, its name, the detail."""
     rules = [
         (pl.col("characters") == 0, REJECT, "empty", pl.lit(None, pl.String)),
@@ -279,22 +346,24 @@ def _rules(policy: Policy) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
             (other, REJECT, "language", pl.format("{} {}", "language", confidence)),
             (pl.col("confidence") < sure, REJECT, "language", unsure),
         ]
+    if policy.personal_data_density is not None:
+        least = policy.personal_data_density
+        persons, density = pl.col("personal_data_personal"), pl.col("personal_data_density")
+        dump = (persons >= least["findings"]) & (density >= least["density"])
+        text = pl.format("{} findings, {} per 1,000 characters", persons, density.round(2))
+        rules.append((dump, REJECT, PERSONAL_DATA_DENSITY, text))
     for limit in policy.limits:
         value = pl.col(limit.signal)
         # Six digits: a value just past its bound must not read like the bound.
-        shown = (value if limit.signal in _WHOLE else value.round(6)).cast(pl.String)
+        whole = schema[limit.signal].is_integer()
+        shown = (value if whole else value.round(6)).cast(pl.String)
         if limit.minimum is not None:
             text = pl.format(f"{limit.signal} {{}} < {number(limit.minimum)}", shown)
             rules.append((value < limit.minimum, REJECT, limit.signal, text))
         if limit.maximum is not None:
             text = pl.format(f"{limit.signal} {{}} > {number(limit.maximum)}", shown)
             rules.append((value > limit.maximum, REJECT, limit.signal, text))
+    for column, kept in policy.keep_classes.items():
+        other = ~pl.col(column).is_in(list(kept)).fill_null(value=False)
+        rules.append((other, REJECT, column, pl.format(f"{column} {{}}", pl.col(column))))
     return rules
-
-
-_WHOLE = frozenset(
-    column.name
-    for signal in SIGNALS.values()
-    for column in signal.columns
-    if pa.types.is_integer(column.type)
-)

@@ -14,6 +14,7 @@ import polars as pl
 from mowa.corpus._config import SignalsConfig
 from mowa.corpus._counts import counts
 from mowa.corpus._language import language_signal
+from mowa.corpus._named_signals import measure_named
 from mowa.corpus._report import signals_report
 from mowa.corpus._schema import read_groups, shards_in, write_frame
 from mowa.corpus._table import SIGNALS, chosen
@@ -64,9 +65,11 @@ def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> M
         DataError: Where two of the inputs have a shard of the same name, or one is damaged.
     """
     names = tuple(signal.name for signal in chosen(config.measure))
+    documents = list(shards_of(inputs.all("documents")))
+    named = measure_named(documents, config, inputs, out, context)
     units = [
         Unit(f"shard/{shard}", _Work(shard, path, names, context.language, config))
-        for shard, path in shards_of(inputs.all("documents"))
+        for shard, path in documents
     ]
     shards = [unit.work.shard for unit in units]
     if "boilerplate" in names:
@@ -84,7 +87,7 @@ def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> M
     metrics = {
         "documents": sum(result["documents"] for result in results),
         "languages": dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))),
-        "signals": [SIGNALS[name].folder for name in names],
+        "signals": [SIGNALS[name].folder for name in names] + [one.folder for one in named],
     }
     metrics |= {name: duplicates[name] for name in _FOUND if name in duplicates}
     signals_report(metrics, out / "report.html")

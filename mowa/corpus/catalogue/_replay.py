@@ -20,12 +20,13 @@ from mowa.corpus.catalogue._frames import (
     checked_manifest,
     known_signal,
     measured,
+    signals_of,
     table,
 )
 from mowa.errors import UsageError
 from mowa.languages import LanguagePack, Threshold
 
-_SETTING = re.compile(r"(?:thresholds\.)?([A-Za-z0-9_]+)(?:\.(minimum|maximum))?=(.+)")
+_SETTING = re.compile(r"(?:thresholds\.)?([^=]+?)(?:\.(minimum|maximum))?=([^=]+)")
 _ABOUT = ("doc_id", "language", "source", "licence", "release", "host", "content_hash")
 _OFF = {"off", "none", "{}"}
 _EXAMPLES = 5
@@ -144,7 +145,7 @@ def changed_policy(
             f"these bounds are in no order ({'; '.join(settings)})",
             fix="a minimum is at most its maximum",
         ) from error
-    limits = policy_of(config, base).limits
+    limits = policy_of(config, base, signals_of(corpus)).limits
     return replace(old, limits=limits, minimum_language_confidence=confidence), changed
 
 
@@ -173,7 +174,8 @@ def _setting(setting: str) -> tuple[str, str | None, float | None]:
 
 
 def _policy(manifest: Mapping[str, Any]) -> Policy:
-    names = [*(name for name in Policy.__dataclass_fields__ if name != "limits"), "thresholds"]
+    # What a corpus made before there was such a rule does not name is not in force.
+    names = [*(name for name in Policy.__dataclass_fields__ if name in manifest), "thresholds"]
     try:
         return Policy.from_json({name: manifest[name] for name in names})
     except (KeyError, TypeError) as error:
