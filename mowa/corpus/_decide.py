@@ -19,19 +19,12 @@ from mowa.corpus._config import CorpusConfig
 from mowa.corpus._edits import EDITS, edits_of
 from mowa.corpus._hold_out import set_aside
 from mowa.corpus._manifest import DIMENSIONS, manifest_from
+from mowa.corpus._policy import Policy
+from mowa.corpus._policy import policy as policy_of
 from mowa.corpus._read import row_at
 from mowa.corpus._report import LENGTH_EDGES, corpus_report
-from mowa.corpus._rules import (
-    HELD_OUT,
-    KEEP,
-    PERSONAL_DATA_DENSITY,
-    TRAIN,
-    Policy,
-    judge,
-    number,
-)
+from mowa.corpus._rules import HELD_OUT, KEEP, PERSONAL_DATA_DENSITY, TRAIN, judge, number
 from mowa.corpus._rules import decide as decide_frame
-from mowa.corpus._rules import policy as policy_of
 from mowa.corpus._schema import DECISIONS, read_frame, write_frame
 from mowa.corpus._signals import shards_of
 from mowa.corpus._table import SIGNALS, Signal, check_alignment, found_in, full_name, write_about

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from mowa.corpus._rules import Policy
+from mowa.corpus._policy import Policy
 from mowa.corpus._schema import read_frame, rows_of
 from mowa.corpus.personal import MASK, PLACEHOLDERS
 

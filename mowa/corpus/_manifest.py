@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mowa.corpus._policy import Policy
 from mowa.corpus._report import LENGTH_EDGES
 from mowa.corpus._rules import (
     DUPLICATE,
@@ -16,7 +17,6 @@ from mowa.corpus._rules import (
     QUARANTINE,
     REJECT,
     TRAIN,
-    Policy,
 )
 from mowa.corpus._schema import read_frame, shards_in
 from mowa.corpus._table import Signal

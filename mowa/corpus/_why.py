@@ -8,14 +8,9 @@ from typing import Any
 
 from mowa.corpus._language import iso_639_3
 from mowa.corpus._parts import part_labels
+from mowa.corpus._policy import Policy
 from mowa.corpus._read import find_document, manifest_of, row_at
-from mowa.corpus._rules import (
-    EXACT_DUPLICATE,
-    HOST_CAP,
-    NEAR_DUPLICATE,
-    PERSONAL_DATA_DENSITY,
-    Policy,
-)
+from mowa.corpus._rules import EXACT_DUPLICATE, HOST_CAP, NEAR_DUPLICATE, PERSONAL_DATA_DENSITY
 
 _EXCERPT_CHARACTERS = 300
 

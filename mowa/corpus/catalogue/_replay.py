@@ -13,8 +13,9 @@ import polars as pl
 from mowa.corpus._choose import copies, grouped, over_cap
 from mowa.corpus._config import Bounds, CorpusConfig, HoldOut
 from mowa.corpus._hold_out import set_aside
-from mowa.corpus._rules import KEEP, Policy, decide, judge
-from mowa.corpus._rules import policy as policy_of
+from mowa.corpus._policy import Policy
+from mowa.corpus._policy import policy as policy_of
+from mowa.corpus._rules import KEEP, decide, judge
 from mowa.corpus.catalogue._frames import (
     aligned,
     checked_manifest,
