@@ -1,6 +1,6 @@
 """The rules that decide about a document, in their order, as Polars expressions.
 
-1. `empty`: there is no text.
+1. `empty`: there is no text, or C4's rules, where their lines are cut, leave none.
 2. `protected-variety`: the declared or the identified language is a variety that the language pack
    protects: such a document is set apart (`quarantine`), never rejected for its language.
 3. `language`: another language than the corpus's was identified, or not surely enough. Where the
@@ -115,6 +115,9 @@ def _rules(policy: Policy, schema: pl.Schema) -> list[tuple[pl.Expr, str, str, p
     rules = [
         (pl.col("characters") == 0, REJECT, "empty", pl.lit(None, pl.String)),
     ]
+    if "c4" in policy.cut_lines and "c4_kept_lines" in schema:
+        text = pl.lit("C4's rules leave no line")
+        rules.append((pl.col("c4_kept_lines") == 0, REJECT, "empty", text))
     for column, how in (("declared", "declared"), ("language", "identified")):
         protected = pl.col(column).is_in(list(policy.protected)).fill_null(value=False)
         rules.append((protected, QUARANTINE, "protected-variety", pl.format(f"{how} {{}}", column)))

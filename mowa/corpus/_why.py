@@ -138,6 +138,9 @@ def _rules(policy: Policy, declared: str | None, signals: dict[str, Any]) -> tup
         Rule("empty", signals["characters"], 1, None, signals["characters"] > 0, "always"),
         Rule("protected-variety", protected, None, None, protected is None, "the language pack"),
     ]
+    if "c4" in policy.cut_lines and "c4_kept_lines" in signals:
+        left = signals["c4_kept_lines"]
+        rules.insert(1, Rule("empty", left, 1, None, left > 0, "C4's lines are cut"))
     if policy.judges_language:
         sure = policy.minimum_language_confidence
         confidence = signals["confidence"]
