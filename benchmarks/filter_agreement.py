@@ -29,7 +29,10 @@ from pathlib import Path
 
 import polars as pl
 
+from mowa.corpus import CorpusConfig
+from mowa.corpus._edits import edited, edits_of
 from mowa.corpus._normalise import normalised
+from mowa.corpus._policy import policy
 from mowa.corpus.quality import c4, fineweb, gopher
 from mowa.languages import load
 
@@ -100,7 +103,7 @@ def main() -> None:
         for number, reason in differing(mine, theirs)[: options.examples]:
             print(f"    peer: {reason}; we: {mine[number]}; {texts[number][:160]!r}")
     edited = edited_alike(texts, peer["edited"])
-    print(f"texts edited by C4's rules to the same characters: {edited:.4f}")
+    print(f"texts whose kept text is the peer's, C4's lines cut: {edited:.4f}")
     if options.json:
         options.json.write_text(json.dumps(_record(rows, edited), indent=1) + "\n", "utf-8")
 
@@ -319,17 +322,20 @@ def differing(mine: list[bool], theirs: list[bool | str]) -> list[tuple[int, boo
 
 
 def edited_alike(texts: pl.Series, peers: list[str | None]) -> float:
-    """Of the texts that the peer's C4 keeps, the share that our edits leave with the same text."""
-    kept = [number for number, text in enumerate(peers) if text is not None]
-    edits = c4(texts)["edits"]
-    same = sum(_applied(texts[number], edits[number].to_list()) == peers[number] for number in kept)
-    return same / max(1, len(kept))
+    """Of the texts that the peer's C4 keeps, the share that a corpus keeps with the same lines.
 
-
-def _applied(text: str, edits: list[dict[str, int]]) -> str:
-    for edit in reversed(edits):
-        text = text[: edit["start"]] + text[edit["end"] :]
-    return text.strip()
+    The way of a corpus with `cut_lines = ["c4"]`: the signal as the step measures it, the edits as
+    the corpus step writes them, the text as training reads it. It leaves an empty line between
+    paragraphs, where the peer leaves none.
+    """
+    rules = policy(CorpusConfig(cut_lines=["c4"]), load("pol"))
+    signal = c4(texts, paragraphs=True).select(pl.col("edits").alias("c4_edits"))
+    kept = pl.Series([text is not None for text in peers])
+    edits = edits_of(signal, lambda rows: texts.gather(rows).to_list(), kept, rules)["edits"]
+    ours = edited(texts.alias("text").to_frame(), edits)["text"].filter(kept)
+    theirs = [text for text in peers if text is not None]
+    same = [mine.replace("\n\n", "\n") == text for mine, text in zip(ours, theirs, strict=True)]
+    return sum(same) / max(1, len(same))
 
 
 def _record(rows: list[dict], edited: float) -> dict:

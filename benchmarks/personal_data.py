@@ -28,9 +28,10 @@ from typing import Any
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/corpus/personal"))
-from made import hard_negatives, made  # the tests' sentences, on the path above
+from made import HOSTILE, hard_negatives, made  # the tests' sentences, on the path above
 
-from mowa.corpus.personal import KINDS, find
+from mowa.corpus.personal import KINDS, find, spans_of
+from mowa.languages import load
 from mowa.sample._compose import compose
 
 _PEER = """
@@ -85,6 +86,7 @@ def _strings(value: Any) -> list[str]:
 
 
 def false_alarms(data: Path, show: str | None) -> None:
+    rule = load("pol").personal_data_density
     print("hits a million words (hits), and the density that one in 1,000 texts reaches")
     for name, folder in _COLLECTIONS.items():
         texts = texts_of(data / folder)
@@ -95,11 +97,14 @@ def false_alarms(data: Path, show: str | None) -> None:
             f"{kind} {count / words * 1e6:.1f} ({count})" for kind, count in counts.items()
         )
         enough = frame.filter(pl.col("personal") >= 5)
+        dumps = enough.filter(
+            (pl.col("personal") >= rule.findings) & (pl.col("density") >= rule.density)
+        )
         print(
             f"{name}: {len(texts)} texts, {words:,} words: {rates or 'none'}; "
             f"99.9 % {frame['density'].quantile(0.999):.2f}; "
             f"5 hits and more: {enough.height} texts, at most {enough['density'].max() or 0:.2f} "
-            f"and {enough['personal'].max() or 0} hits"
+            f"and {enough['personal'].max() or 0} hits; as dumps would go {dumps.height}"
         )
         if show == name:
             for text, spans in zip(texts, frame["spans"].to_list(), strict=True):
@@ -121,6 +126,25 @@ def speed(repeats: int = 3) -> list[str]:
     print(f"made texts: {len(texts)} of 3,000 characters: {len(texts) / best:,.0f} a CPU second")
     print(f"  hits in them: {frame['total'].sum()}")
     return texts
+
+
+def hostile(short: int = 5_000, times: int = 20) -> None:
+    """Of texts of one piece over and over: how much longer 20 times the text takes."""
+
+    def seconds(unit: str, size: int) -> float:
+        text = (unit * size)[:size]
+        start = time.process_time()
+        spans_of(text)
+        return time.process_time() - start
+
+    # Below a millisecond it is the clock that is measured.
+    slow = {
+        unit: seconds(unit, times * short) / max(min(seconds(unit, short) for _ in range(3)), 0.001)
+        for unit in HOSTILE
+    }
+    worst = sorted(slow, key=lambda unit: -slow[unit])[:3]
+    told = ", ".join(f"{unit!r} {slow[unit]:.0f}" for unit in worst)
+    print(f"hostile text, {times} times the length: the most {told} times the CPU seconds")
 
 
 def peer(python: str | None, long_texts: list[str]) -> None:
@@ -167,6 +191,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, polars {pl.__version__}, one core is what counts")
     if options.data:
         false_alarms(options.data, options.show)
+    hostile()
     peer(options.peer_python, speed())
 
 

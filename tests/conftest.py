@@ -5,3 +5,9 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("COLUMNS", "200")
+
+from hypothesis import settings  # noqa: E402 - it reads the environment when it is imported
+
+# A machine that is busy is no defect of what is tested.
+settings.register_profile("mowa", deadline=None)
+settings.load_profile("mowa")

@@ -14,7 +14,8 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from mowa.corpus._rules import EXACT_DUPLICATE, HOST_CAP, KEEP, NEAR_DUPLICATE, Policy
+from mowa.corpus._policy import Policy
+from mowa.corpus._rules import EXACT_DUPLICATE, HOST_CAP, KEEP, NEAR_DUPLICATE
 from mowa.corpus._schema import read_frame, write_frame
 
 CHOSEN = pa.schema([("doc_id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from mowa.collect import ReaderOptions
-from mowa.workspace import StepConfig
+from mowa.workspace import StepConfig, runtime
 
 
 class DocumentsConfig(StepConfig):
@@ -43,6 +44,35 @@ class SignalsConfig(StepConfig):
     language_characters: int = Field(
         2_000, ge=100, description="the language is identified on so many characters from the start"
     )
+    word_lists: dict[str, str] = runtime(
+        {},
+        "files of words and phrases whose hits are counted, by name, relative to the recipe's data"
+        " folder; names and content are in the fingerprint, where the files lie is not",
+    )
+
+    @field_validator("word_lists")
+    @classmethod
+    def _names_of_columns(cls, lists: dict[str, str]) -> dict[str, str]:
+        for name in lists:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+                raise ValueError(
+                    f"{name[:50]!r} is no name for a list: take up to 40 lower-case letters,"
+                    " digits and underscores, a letter first"
+                )
+        return lists
+
+
+class PersonalDataDensity(StepConfig):
+    """From how much personal data of persons on a document goes; both must be reached."""
+
+    findings: int | None = Field(None, ge=1, description="so many findings in the document")
+    density: float | None = Field(None, gt=0, description="so many by 1,000 characters")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.findings is None) != (self.density is None):
+            raise ValueError("write both findings and density, or {} for no such rule")
+        return self
 
 
 class Bounds(StepConfig):
@@ -102,6 +132,16 @@ class CorpusConfig(StepConfig):
         gt=0,
         le=1,
         description="how likely a protected variety must be for a document to be set apart",
+    )
+    personal_data_density: PersonalDataDensity | None = Field(
+        None,
+        description="from how much personal data on a document goes, in the place of the language"
+        " pack's; {} switches the rule off",
+    )
+    keep_classes: dict[str, list[str]] = Field(
+        {},
+        description="classes of documents that are kept, by the signal that gives them, such as"
+        " classifier_quality",
     )
     cut_lines: list[Literal["boilerplate", "c4"]] = Field(
         ["boilerplate"],

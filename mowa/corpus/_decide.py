@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,35 +18,22 @@ from mowa.corpus import _choose
 from mowa.corpus._config import CorpusConfig
 from mowa.corpus._edits import EDITS, edits_of
 from mowa.corpus._hold_out import set_aside
+from mowa.corpus._manifest import DIMENSIONS, manifest_from
+from mowa.corpus._policy import Policy
+from mowa.corpus._policy import policy as policy_of
 from mowa.corpus._read import row_at
 from mowa.corpus._report import LENGTH_EDGES, corpus_report
-from mowa.corpus._rules import (
-    DUPLICATE,
-    EXACT_DUPLICATE,
-    HELD_OUT,
-    KEEP,
-    NEAR_DUPLICATE,
-    QUARANTINE,
-    REJECT,
-    TRAIN,
-    Policy,
-    judge,
-    number,
-)
+from mowa.corpus._rules import HELD_OUT, KEEP, PERSONAL_DATA_DENSITY, TRAIN, judge, number
 from mowa.corpus._rules import decide as decide_frame
-from mowa.corpus._rules import policy as policy_of
-from mowa.corpus._schema import DECISIONS, read_frame, shards_in, write_frame
+from mowa.corpus._schema import DECISIONS, read_frame, write_frame
 from mowa.corpus._signals import shards_of
-from mowa.corpus._table import check_alignment, found_in, full_name
+from mowa.corpus._table import SIGNALS, Signal, check_alignment, found_in, full_name, write_about
 from mowa.corpus.personal import KINDS
-from mowa.errors import DataError
+from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Unit
-from mowa.workspace import Artifact, Inputs, Metrics, link_or_copy, write_text
+from mowa.workspace import Inputs, Metrics, link_or_copy, write_text
 
-_DIMENSIONS = ("decision", "reason", "split", "source", "licence", "release")
-_SUMS = ("documents", "characters", "bytes")
 _EXAMPLES = 3
-_HOSTS = 100
 _EXAMPLE_CHARACTERS = 200
 
 
@@ -59,6 +46,7 @@ class _Work:
     signals: dict[str, Path]
     policy: Policy
     set_aside: frozenset[str] = frozenset()
+    class_columns: tuple[str, ...] = ()
 
 
 def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
@@ -71,16 +59,20 @@ def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Me
     """
     documents = inputs.all("documents")
     shards = list(shards_of(documents))
-    signals = found_in(inputs.all("signals"))
+    found = found_in(inputs.all("signals"))
+    signals = [signal for signal, _ in found.values()]
+    folders = {name: path for name, (_, path) in found.items()}
     rules = policy_of(config, context.language, signals)
-    check_alignment(shards, signals)
+    _check_cuts(config, signals)
+    check_alignment(shards, folders)
     _check_ids(shards)
     if config.release == "open":
         _check_open(shards)
-    duplicates = next(path for name, path in signals.items() if name.startswith("duplicates@"))
-    counts = next(path for name, path in signals.items() if name.startswith("counts@"))
+    duplicates = folders[SIGNALS["duplicates"].folder]
+    counts = folders[SIGNALS["counts"].folder]
     aside = set_aside(shards, duplicates, config.hold_out, near=config.near_duplicates)
-    works = [_Work(shard, path, signals, rules, aside.clusters) for shard, path in shards]
+    given = tuple(signal.class_column for signal in signals if signal.class_column)
+    works = [_Work(shard, path, folders, rules, aside.clusters, given) for shard, path in shards]
     context.map(
         judge_shard, [Unit(f"judge/{work.shard}", work) for work in works], out, label="rules"
     )
@@ -90,8 +82,10 @@ def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Me
     results = context.map(decide_shard, units, out, label="decisions")
     for folder in (".judged", ".chosen"):
         shutil.rmtree(out / folder, ignore_errors=True)
-    manifest = _manifest(results, documents, rules)
-    manifest["signals"] = list(signals)
+    for signal in signals:
+        if signal.about:
+            write_about(out / "signals", signal)
+    manifest = manifest_from(results, documents, rules, signals)
     for entry, count in zip(manifest["hold_out"], aside.matched, strict=True):
         entry["documents"] = count
     _check_kept(manifest, rules)
@@ -108,6 +102,18 @@ def run(config: CorpusConfig, inputs: Inputs, out: Path, context: Context) -> Me
         },
         "licences": licences,
     }
+
+
+def _check_cuts(config: CorpusConfig, signals: Sequence[Signal]) -> None:
+    """The default cuts what was measured; a recipe that names lines to cut means it."""
+    measured = {signal.name for signal in signals}
+    for name in config.cut_lines if "cut_lines" in config.model_fields_set else ():
+        if name not in measured:
+            raise UsageError(
+                f"{name!r} was not measured, so there are no lines of it to cut",
+                where="cut_lines",
+                fix=f"add {name!r} to `measure` of the signals step",
+            )
 
 
 def _check_ids(shards: Sequence[tuple[str, Path]]) -> None:
@@ -192,7 +198,7 @@ def decide_shard(work: _Work, out: Path) -> dict[str, Any]:
     edits = edits_of(frame, texts, decided["decision"] == KEEP, work.policy)
     write_frame(out / files[-1], edits, EDITS)
     whole = frame.hstack(decided.drop("doc_id"))
-    cells = whole.group_by(_DIMENSIONS).agg(
+    cells = whole.group_by(DIMENSIONS).agg(
         pl.len().alias("documents"), pl.col("characters").sum(), pl.col("bytes").sum()
     )
     rejected = whole.with_row_index("row").filter(pl.col("reason").is_not_null())
@@ -209,6 +215,7 @@ def decide_shard(work: _Work, out: Path) -> dict[str, Any]:
         "edits": _edited(edits["edits"]),
         "hosts": _hosts(out / files[0], frame, decided),
         "personal_data": _personal(frame),
+        "classes": {name: _by_class(whole, name) for name in work.class_columns},
         "examples": examples.select("reason", "detail", "doc_id", "row").rows(),
     }
 
@@ -226,6 +233,15 @@ def _personal(frame: pl.DataFrame) -> dict[str, int]:
     return {kind: int(frame[name].sum()) for kind, name in names.items() if name in frame.columns}
 
 
+def _by_class(whole: pl.DataFrame, column: str) -> list[tuple[str, int, int, int]]:
+    """Of each class: documents, those kept, and the characters of these."""
+    kept = pl.col("decision") == KEEP
+    counted = whole.group_by(column).agg(
+        pl.len(), kept.sum().alias("kept"), pl.col("characters").filter(kept).sum().alias("size")
+    )
+    return sorted(counted.drop_nulls(column).rows())
+
+
 def _hosts(
     documents: Path, frame: pl.DataFrame, decided: pl.DataFrame
 ) -> list[tuple[str, int, int]]:
@@ -239,124 +255,6 @@ def _hosts(
 def _lengths(characters: pl.Series) -> list[int]:
     counts, _ = np.histogram(characters.to_numpy(), bins=np.array(LENGTH_EDGES))
     return [int(count) for count in counts]
-
-
-def _manifest(
-    results: Sequence[dict[str, Any]], documents: Sequence[Artifact], rules: Policy
-) -> dict[str, Any]:
-    cells = [
-        (dict(zip(_DIMENSIONS, cell, strict=False)), dict(zip(_SUMS, cell[6:], strict=True)))
-        for result in results
-        for cell in result["cells"]
-    ]
-    total = _sum(sums for _, sums in cells)
-    manifest: dict[str, Any] = {**rules.to_json(), **total}
-    for dimension, plural in zip(_DIMENSIONS, _PLURALS, strict=True):
-        names = sorted({str(cell[dimension]) for cell, _ in cells if cell[dimension] is not None})
-        manifest[plural] = {
-            name: _sum(sums for cell, sums in cells if cell[dimension] == name) for name in names
-        }
-    for dimension, plural in (
-        ("source", "sources"),
-        ("licence", "licences"),
-        ("release", "releases"),
-    ):
-        for name, entry in manifest[plural].items():
-            for verdict in (KEEP, REJECT, DUPLICATE, QUARANTINE):
-                entry[verdict] = sum(
-                    sums["documents"]
-                    for cell, sums in cells
-                    if cell[dimension] == name and cell["decision"] == verdict
-                )
-    kinds = _added(result["personal_data"] for result in results)
-    manifest["edits"] = dict(sorted(_added(result["edits"] for result in results).items()))
-    manifest["hosts"], manifest["host_characters"] = _largest_hosts(results)
-    manifest["personal_data"] = {kind: count for kind, count in kinds.items() if count}
-    copies = {name: manifest["reasons"].get(name) for name in (EXACT_DUPLICATE, NEAR_DUPLICATE)}
-    manifest["duplicates"] = {name: item["documents"] for name, item in copies.items() if item}
-    skipped = _skipped(documents)
-    manifest["skipped"] = dict(sorted(skipped.items()))
-    manifest["records"] = total["documents"] + skipped.total()
-    manifest["languages"] = dict(sorted(_added(result["languages"] for result in results).items()))
-    manifest["lengths"] = {
-        "edges": LENGTH_EDGES,
-        **{
-            name: [sum(bins) for bins in zip(*(r["lengths"][name] for r in results), strict=True)]
-            for name in ("all", "kept")
-        },
-    }
-    manifest["shards"] = [_shard(result) for result in results]
-    _check_sums(manifest)
-    return manifest
-
-
-_PLURALS = ("decisions", "reasons", "splits", "sources", "licences", "releases")
-
-
-def _sum(parts: Iterable[dict[str, int]]) -> dict[str, int]:
-    total = dict.fromkeys(_SUMS, 0)
-    for part in parts:
-        for key in _SUMS:
-            total[key] += part[key]
-    return total
-
-
-def _added(parts: Iterable[dict[str, int]]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for part in parts:
-        total.update(part)
-    return total
-
-
-def _largest_hosts(results: Sequence[dict[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
-    """The hosts with most kept documents, and their characters."""
-    documents: Counter[str] = Counter()
-    characters: Counter[str] = Counter()
-    for result in results:
-        for host, count, size in result["hosts"]:
-            documents[host] += count
-            characters[host] += size
-    largest = sorted(documents, key=lambda host: (-documents[host], host))[:_HOSTS]
-    return {h: documents[h] for h in largest}, {h: characters[h] for h in largest}
-
-
-def _skipped(documents: Sequence[Artifact]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for artifact in documents:
-        for shard in shards_in(artifact.path / "skipped"):
-            reasons = read_frame(artifact.path / "skipped" / f"{shard}.parquet", ("reason",))
-            found.update(dict(reasons["reason"].value_counts(sort=False).rows()))
-    return found
-
-
-def _shard(result: dict[str, Any]) -> dict[str, Any]:
-    of_split: Counter[str] = Counter()
-    for cell in result["cells"]:
-        of_split[cell[2] or ""] += cell[6]
-    return {
-        "name": result["shard"],
-        "documents": of_split.total(),
-        TRAIN: of_split[TRAIN],
-        HELD_OUT: of_split[HELD_OUT],
-    }
-
-
-def _check_sums(manifest: dict[str, Any]) -> None:
-    """Whatever way the documents are counted, the sum is the same."""
-    for plural in ("decisions", "sources", "licences", "releases"):
-        for key in _SUMS:
-            assert sum(entry[key] for entry in manifest[plural].values()) == manifest[key], plural
-    count = {
-        plural: sum(entry["documents"] for entry in manifest[plural].values())
-        for plural in ("reasons", "splits")
-    }
-    kept = manifest["decisions"].get(KEEP, {"documents": 0})["documents"]
-    assert count["splits"] == kept, "splits"
-    assert count["reasons"] == manifest["documents"] - kept, "reasons"
-    assert sum(manifest["languages"].values()) == manifest["documents"], "languages"
-    assert sum(shard["documents"] for shard in manifest["shards"]) == manifest["documents"], (
-        "shards"
-    )
 
 
 def _check_kept(manifest: dict[str, Any], rules: Policy) -> None:
@@ -389,6 +287,7 @@ def _way_out(reason: str, rules: Policy) -> str:
     return {
         "language": f"is the language of the recipe right ({rules.language})? or lower"
         f" minimum_language_confidence (now {number(rules.minimum_language_confidence)})",
+        PERSONAL_DATA_DENSITY: "raise personal_data_density in the corpus step, or {} for no limit",
         "empty": "try main_content = false in the documents step, or another text_field",
     }.get(reason, "add other documents")
 

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from mowa.corpus._rules import Policy
+from mowa.corpus._policy import Policy
 from mowa.corpus._schema import read_frame, rows_of
 from mowa.corpus.personal import MASK, PLACEHOLDERS
 
@@ -51,26 +51,38 @@ Edit = dict[str, Any]
 def merged(cuts: Iterable[Edit], others: Iterable[Edit]) -> list[Edit]:
     """One ordered list without overlaps: a cut swallows what lies in it; cuts that touch join.
 
+    A value that a cut parts goes whole: half of an address is still personal data.
+
     Example:
         >>> cut = {"start": 0, "end": 9, "kind": "line", "replacement": ""}
         >>> inside = {"start": 3, "end": 5, "kind": "email", "replacement": "[EMAIL]"}
         >>> merged([cut], [inside]) == [cut]
         True
     """
+    cuts, others = list(cuts), list(others)
+    parted = [
+        {**item, "kind": LINE, "replacement": ""}
+        for item in others
+        if any(_overlap(item, cut) and not _within(item, cut) for cut in cuts)
+    ]
     joined: list[Edit] = []
-    for cut in sorted(cuts, key=lambda item: (item["start"], item["end"])):
+    for cut in sorted([*cuts, *parted], key=lambda item: (item["start"], item["end"])):
         if joined and cut["start"] <= joined[-1]["end"]:
             joined[-1] = {**joined[-1], "end": max(joined[-1]["end"], cut["end"])}
         else:
             joined.append(cut)
-    rest = [
-        item
-        for item in others
-        if not any(item["start"] < cut["end"] and cut["start"] < item["end"] for cut in joined)
-    ]
+    rest = [item for item in others if not any(_overlap(item, cut) for cut in joined)]
     edits = sorted(joined + rest, key=lambda item: item["start"])
     assert all(one["end"] <= two["start"] for one, two in pairwise(edits)), "edits overlap"
     return edits
+
+
+def _overlap(one: Edit, other: Edit) -> bool:
+    return bool(one["start"] < other["end"] and other["start"] < one["end"])
+
+
+def _within(one: Edit, other: Edit) -> bool:
+    return bool(other["start"] <= one["start"] and one["end"] <= other["end"])
 
 
 def applied(text: str, edits: Iterable[Edit]) -> str:
@@ -133,11 +145,10 @@ def edits_of(
     )
     found: list[list[Edit]] = [[] for _ in range(frame.height)]
     for row, text in zip(rows, texts(rows), strict=True):
-        lines = [
-            {**span, "kind": LINE, "replacement": ""}
-            for name in cuts
-            for span in frame[name][row].to_list()
-        ]
+        lines = [span for name in cuts for span in _cuts(frame, name, row)]
+        if len(cuts) > 1 and not applied(text, merged(lines, [])).strip():
+            # Neither takes all by itself: the lines of a host by their rule, C4's by `judge`.
+            lines = _cuts(frame, "c4_edits", row)
         values = [
             {**span, "replacement": replacement(text, span, policy.redaction[span["kind"]])}
             for span in (spans[row].to_list() if spans is not none else [])
@@ -145,6 +156,10 @@ def edits_of(
         ]
         found[row] = merged(lines, values)
     return pl.DataFrame({"edits": found}, schema={"edits": EDITS_TYPE})
+
+
+def _cuts(frame: pl.DataFrame, name: str, row: int) -> list[Edit]:
+    return [{**span, "kind": LINE, "replacement": ""} for span in frame[name][row].to_list()]
 
 
 def replacement(text: str, span: Edit, action: str) -> str:

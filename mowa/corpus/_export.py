@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from mowa.corpus._export_datasets import Card, write_datasets
+from mowa.corpus._export_metrics import Totals, with_metrics
 from mowa.corpus._export_speakleash import About, manifest, record
 from mowa.corpus._read import manifest_of, shard_names
 from mowa.corpus.catalogue._frames import documents_of, table
@@ -113,7 +114,8 @@ def export(
     for path in beside:
         path.unlink(missing_ok=True)
     sample: list[dict[str, Any]] = []
-    frames = _frames(corpus, split, release, _COLUMNS)
+    frames = _frames(corpus, split, release, _COLUMNS, metrics=form == "speakleash")
+    totals = Totals()
     files: tuple[Path, ...] = (data, *beside)
     if form == "datasets":
         splits: tuple[Split, ...] = ("train", "held_out") if split == "all" else (split,)
@@ -124,7 +126,7 @@ def export(
     elif form == "parquet":
         characters = _write_parquet(data, frames)
     else:
-        characters = _write_lines(data, frames, form, sample)
+        characters = _write_lines(data, frames, form, sample, totals)
     documents = cells.total()
     if form == "speakleash":
         sources = {(source, licence) for source, licence, _ in cells}
@@ -132,8 +134,7 @@ def export(
             name=name,
             description=description,
             language=str(manifest_of(corpus)["language"]),
-            documents=documents,
-            characters=characters,
+            totals=totals,
             file_size=data.stat().st_size,
             sources=sources,
             for_research=any(kind != "open" for _, _, kind in cells),
@@ -175,7 +176,12 @@ def _cells(
 
 
 def _frames(
-    corpus: Path, split: Split, release: Release | None, columns: Sequence[str]
+    corpus: Path,
+    split: Split,
+    release: Release | None,
+    columns: Sequence[str],
+    *,
+    metrics: bool = False,
 ) -> Iterator[pl.DataFrame]:
     """Kept documents with `identified` and `confidence`, a shard at a time."""
     chosen = pl.lit(value=True)
@@ -191,11 +197,16 @@ def _frames(
             path = corpus / "signals" / name / f"{shard}.parquet"
             identified = table(path, ("language", "confidence"))[rows]
             frame = frame.hstack(identified.rename({"language": "identified"}))
-        yield frame.filter(chosen)
+        frame = frame.filter(chosen)
+        yield with_metrics(corpus, shard, frame) if metrics else frame
 
 
 def _write_lines(
-    path: Path, frames: Iterator[pl.DataFrame], form: Form, sample: list[dict[str, Any]]
+    path: Path,
+    frames: Iterator[pl.DataFrame],
+    form: Form,
+    sample: list[dict[str, Any]],
+    totals: Totals,
 ) -> int:
     """Write zstd JSON Lines, put the first records into `sample`, and count the characters."""
     characters = 0
@@ -209,6 +220,8 @@ def _write_lines(
                 value = record(row) if form == "speakleash" else _plain(row)
                 if len(sample) < _SAMPLE:
                     sample.append(value)
+                if form == "speakleash":
+                    totals.add(value["meta"])
                 characters += len(row["text"])
                 packed.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
     return characters

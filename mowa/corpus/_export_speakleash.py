@@ -1,8 +1,8 @@
 """What SpeakLeash's form says of a document, and of a dataset in its manifest.
 
 Whoever reads the form sums every number in ``meta`` over the documents into ``stats``. So ``meta``
-holds one number, ``characters``; words, sentences and the rest are SpeakLeash's by another analysis
-(spaCy) than ours and are left out of both, and so is ``quality``.
+holds no other numbers than ``characters`` and, where the signal `speakleash` was measured, its
+metrics, which come of another analysis than SpeakLeash's own (docs/signals.md).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mowa.corpus._export_metrics import Totals, metrics_of
 from mowa.corpus._language import UNDETERMINED, shortest_tag
 from mowa.errors import UsageError
 from mowa.rights import Source, load_source
@@ -28,8 +29,7 @@ class About:
     name: str
     description: str
     language: str
-    documents: int
-    characters: int
+    totals: Totals
     file_size: int
     sources: Collection[tuple[str, str]]
     for_research: bool
@@ -41,6 +41,7 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
     meta: dict[str, Any] = {"name": row["title"] or row["doc_id"]}
     meta |= {name: row[name] for name in _STRINGS if row[name] is not None}
     meta["characters"] = len(row["text"])
+    meta |= metrics_of(row)
     if row.get("identified") not in {None, UNDETERMINED}:
         score = round(row["confidence"], 4)
         meta["language"] = {"lang": shortest_tag(row["identified"]), "score": score}
@@ -60,6 +61,7 @@ def manifest(about: About, register: Path | None) -> dict[str, Any]:
     }
     time = about.now.strftime("%Y-%m-%d %H:%M:%S")
     credits_ = [source.attribution for source in known.values() if source and source.attribution]
+    sure = bool(about.totals.categories)
     disclaimer = " ".join([*([_RESEARCH] if about.for_research else []), *credits_])
     return {
         "project": "SpeakLeash",
@@ -77,10 +79,11 @@ def manifest(about: About, register: Path | None) -> dict[str, Any]:
             }
             for name, source in known.items()
         ],
-        "stats": {"documents": about.documents, "characters": about.characters},
+        "stats": about.totals.stats(),
         "creation_date": time,
         "updated_date": time,
         **({"disclaimer": disclaimer} if disclaimer else {}),
+        **({"category=95%": dict(about.totals.categories.most_common())} if sure else {}),
     }
 
 

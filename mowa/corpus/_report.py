@@ -139,6 +139,7 @@ def corpus_report(
         ),
         Section("Languages", [_languages(manifest["languages"])]),
         *_hosts(manifest),
+        *_classes(manifest),
         *(
             Section(heading, [Bars(title, _top(manifest[key]))], note)
             for key, (heading, title, note) in _COUNTED.items()
@@ -152,12 +153,17 @@ def corpus_report(
                     [
                         [name, rule["minimum"], rule["maximum"], rule["origin"]]
                         for name, rule in manifest["thresholds"].items()
+                    ]
+                    + [
+                        [name, " ".join(kept), None, "the recipe"]
+                        for name, kept in manifest.get("keep_classes", {}).items()
                     ],
                 )
             ],
             f"Language {manifest['language']}, identified with a confidence of at least"
             f" {manifest['minimum_language_confidence']:g}; before these come the rules empty,"
-            " exact-duplicate, protected-variety and language.",
+            " exact-duplicate, protected-variety and language"
+            f"{_dense(manifest.get('personal_data_density'))}. Of a class those that are kept.",
         ),
         *_hold_out(manifest["hold_out"]),
         *(_examples(reason, found) for reason, found in examples.items()),
@@ -166,11 +172,6 @@ def corpus_report(
 
 
 _COUNTED = {
-    "quality": (
-        "Quality",
-        "Documents, by quality",
-        "As the classifier that the recipe names judges them.",
-    ),
     "duplicates": (
         "Duplicates",
         "Documents, by kind of duplicate",
@@ -183,8 +184,52 @@ _COUNTED = {
     ),
     "edits": ("Edits", "Changes within kept texts, by kind", ""),
 }
-_FIRST_RULES = ("empty", "exact-duplicate", "protected-variety", "language")
+_FIRST_RULES = (
+    "empty",
+    "exact-duplicate",
+    "protected-variety",
+    "language",
+    "personal-data-density",
+)
 _SHOWN = 15
+
+
+def _dense(rule: Mapping[str, Any] | None) -> str:
+    if rule is None:
+        return ""
+    return (
+        f", and personal-data-density ({rule['findings']} findings of persons or more, and"
+        f" {rule['density']:g} or more by 1,000 characters)"
+    )
+
+
+def _classes(manifest: Mapping[str, Any]) -> list[Section]:
+    """What classifiers say of the documents, kept or not: of many classes the largest."""
+    sections = []
+    for folder, classes in manifest.get("classes", {}).items():
+        name = folder.partition("@")[0]
+        made_with = manifest.get("made_with", {}).get(folder, {})
+        judge = made_with.get("classifier", "SpeakLeash's rules")
+        order = sorted(classes, key=lambda one: -classes[one]["documents"])
+        shown = list(classes) if len(classes) <= _SHOWN else order[:_SHOWN]
+        kept = sum(entry["keep"] for entry in classes.values())
+        rows = [
+            [
+                one,
+                classes[one]["documents"],
+                classes[one]["keep"],
+                _share(classes[one]["keep"], kept),
+                classes[one]["characters"],
+            ]
+            for one in shown
+        ]
+        columns = ["class", "documents", "kept", "share of those kept", "characters kept"]
+        bars = Bars("Kept documents, by class", _top({k: v["keep"] for k, v in classes.items()}))
+        note = f"As {judge} says." + (
+            f" The {_SHOWN} largest of {len(classes):,} classes." if len(classes) > _SHOWN else ""
+        )
+        sections.append(Section(f"Classes: {name}", [bars, Table(columns, rows)], note))
+    return sections
 
 
 def _origins(what: str, entries: Mapping[str, Mapping[str, int]]) -> Table:
@@ -208,7 +253,8 @@ def _origins(what: str, entries: Mapping[str, Mapping[str, int]]) -> Table:
 
 def _ordered_reasons(manifest: Mapping[str, Any]) -> list[str]:
     """Reasons in the order of their rules; those of rules unknown here come last."""
-    order = {name: place for place, name in enumerate([*_FIRST_RULES, *manifest["thresholds"]])}
+    rules = [*_FIRST_RULES, *manifest["thresholds"], *manifest.get("keep_classes", {})]
+    order = {name: place for place, name in enumerate(rules)}
     return sorted(manifest["reasons"], key=lambda name: (order.get(name, len(order)), name))
 
 

@@ -1,11 +1,14 @@
 """The rules that decide about a document, in their order, as Polars expressions.
 
-1. `empty`: there is no text.
+1. `empty`: there is no text, or C4's rules, where their lines are cut, leave none.
 2. `protected-variety`: the declared or the identified language is a variety that the language pack
    protects: such a document is set apart (`quarantine`), never rejected for its language.
 3. `language`: another language than the corpus's was identified, or not surely enough. Where the
    identifier does not know the corpus's language, this rule is off.
-4. The thresholds: those of the language pack in its order, then others that the recipe sets.
+4. `personal-data-density`: so much personal data in so little text that it is a dump of leaked
+   records, or a directory of people.
+5. The thresholds: those of the language pack in its order, then others that the recipe sets.
+6. The classes that the recipe keeps, of classifiers.
 
 The first rule that a document fails is its reason. Of the documents that pass them all only one of
 several copies stays (`exact-duplicate`, `near-duplicate`), and of a host only so many as the recipe
@@ -14,166 +17,18 @@ says (`host-cap`): a copy that a rule rejects never takes a good one with it.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Collection
 
 import polars as pl
-import pyarrow as pa
 
-from mowa.corpus._config import Bounds, CorpusConfig
-from mowa.corpus._language import identifiable, iso_639_3
-from mowa.corpus._table import SIGNALS, full_name, numeric
-from mowa.corpus.personal._kinds import whole_policy
-from mowa.errors import UsageError
-from mowa.languages import LanguagePack, Threshold
+from mowa.corpus._language import iso_639_3
+from mowa.corpus._policy import Policy
 
+PERSONAL_DATA_DENSITY = "personal-data-density"
 KEEP, REJECT, DUPLICATE, QUARANTINE = "keep", "reject", "duplicate", "quarantine"
 TRAIN, HELD_OUT = "train", "held_out"
 EXACT_DUPLICATE, NEAR_DUPLICATE, HOST_CAP = "exact-duplicate", "near-duplicate", "host-cap"
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A threshold in force: the least and the greatest value of a signal, and who set it."""
-
-    signal: str
-    minimum: float | None
-    maximum: float | None
-    origin: str
-
-
-@dataclass(frozen=True)
-class Policy:
-    """All that decides, but for the documents and their signals."""
-
-    language: str
-    judges_language: bool
-    minimum_language_confidence: float
-    protected: tuple[str, ...]
-    limits: tuple[Limit, ...]
-    held_out: float
-    seed: int
-    hold_out: tuple[dict[str, Any], ...] = ()
-    near_duplicates: bool = True
-    priority: tuple[str, ...] = ()
-    host_documents: int | None = None
-    cut_lines: tuple[str, ...] = ()
-    redaction: dict[str, str] = field(default_factory=dict)
-    minimum_protected_confidence: float = 0.5
-
-    def to_json(self) -> dict[str, Any]:
-        """As it stands in `manifest.json`."""
-        record = asdict(self)
-        record["thresholds"] = {item.pop("signal"): item for item in record.pop("limits")}
-        record["protected"] = list(self.protected)
-        record["hold_out"] = list(self.hold_out)
-        record["priority"] = list(self.priority)
-        record["cut_lines"] = list(self.cut_lines)
-        return record
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Policy:
-        """Read back what `to_json` wrote."""
-        values = dict(record)
-        limits = tuple(Limit(name, **item) for name, item in values.pop("thresholds").items())
-        for name in ("protected", "hold_out", "priority", "cut_lines"):
-            values[name] = tuple(values[name])
-        return cls(**{**values, "limits": limits})
-
-
-def policy(
-    config: CorpusConfig, pack: LanguagePack, measured: Collection[str] | None = None
-) -> Policy:
-    """The language pack's rules with what the recipe puts in their place.
-
-    Args:
-        config: What the recipe says.
-        pack: The language pack; its thresholds for what was not measured are left out.
-        measured: Folders of the signals that there are; None for all of the table.
-
-    Raises:
-        UsageError: Where a threshold of the recipe names no signal, or one that is not measured.
-    """
-    everything = numeric(signal.folder for signal in SIGNALS.values())
-    present = everything if measured is None else numeric(measured)
-    given_by_pack = _of_pack(config, pack)
-    for name in [*given_by_pack, *config.thresholds]:
-        if name not in everything:
-            near = difflib.get_close_matches(name, everything, n=1)
-            raise UsageError(
-                f"no signal is called {name!r}",
-                where=f"thresholds.{name}",
-                fix=f"did you mean {near[0]!r}?"
-                if near
-                else f"choose one of: {', '.join(present)}",
-            )
-    origins: dict[str, tuple[Bounds, str]] = {
-        name: (Bounds(minimum=given.minimum, maximum=given.maximum), given.origin)
-        for name, given in given_by_pack.items()
-        if name in present
-    }
-    # The order of keys in a recipe is no part of a fingerprint, so it may not matter here.
-    for name in everything:
-        if name not in config.thresholds:
-            continue
-        if name not in present:
-            [folder] = [signal.name for signal in SIGNALS.values() if name in signal.columns.names]
-            raise UsageError(
-                f"{name!r} was not measured",
-                where=f"thresholds.{name}",
-                fix=f"add {folder!r} to `measure` of the signals step",
-            )
-        origins[name] = (config.thresholds[name], "the recipe")
-    limits = tuple(
-        Limit(name, bounds.minimum, bounds.maximum, origin)
-        for name, (bounds, origin) in origins.items()
-        if bounds.minimum is not None or bounds.maximum is not None
-    )
-    return Policy(
-        language=pack.code,
-        judges_language=pack.code in identifiable(),
-        minimum_language_confidence=config.minimum_language_confidence,
-        protected=tuple(code for code in pack.protected if code != pack.code),
-        limits=limits,
-        held_out=config.held_out,
-        seed=config.seed,
-        hold_out=tuple(
-            entry.model_dump(mode="json", exclude_none=True) for entry in config.hold_out
-        ),
-        near_duplicates=config.near_duplicates,
-        priority=tuple(config.priority),
-        host_documents=config.host_documents,
-        cut_lines=tuple(sorted(config.cut_lines)),
-        redaction=whole_policy(dict(config.personal_data)),
-        minimum_protected_confidence=config.minimum_protected_confidence,
-    )
-
-
-def _of_pack(config: CorpusConfig, pack: LanguagePack) -> dict[str, Threshold]:
-    """The pack's thresholds and the bounds of its filters, by column.
-
-    Raises:
-        UsageError: Where the recipe names a filter that the pack does not have.
-    """
-    names = list(pack.filters) if config.filters is None else config.filters
-    for name in names:
-        if name not in pack.filters:
-            near = difflib.get_close_matches(name, pack.filters, n=1)
-            raise UsageError(
-                f"the language pack {pack.code} has no filter {name!r}",
-                where="filters",
-                fix=f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(pack.filters)}",
-            )
-    bounds: dict[str, Threshold] = dict(pack.thresholds)
-    for name in pack.filters:
-        for bound in pack.filters[name] if name in names else ():
-            column = full_name(bound.signal.partition("@")[0], bound.column)
-            assert column not in bounds, f"two bounds on {column}"
-            bounds[column] = bound
-    return bounds
 
 
 def judge(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -183,7 +38,7 @@ def judge(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         frame: `doc_id`, `declared` (language) and the columns of the signals, one row a document.
         policy: The rules in force.
     """
-    rules = _rules(policy)
+    rules = _rules(policy, frame.columns)
     null = pl.lit(None, pl.String)
     decision, reason, detail = pl.lit(KEEP), null, null
     # From the last rule to the first, each over what those after it say.
@@ -193,7 +48,7 @@ def judge(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         detail = pl.when(failed).then(text).otherwise(detail)
     tags = {tag: iso_639_3(tag) for tag in frame["declared"].drop_nulls().unique().to_list()}
     numbered = (
-        frame.select(needed(policy))
+        frame.select(needed(policy, frame.columns))
         .with_row_index("row")
         .with_columns(pl.col("declared").replace_strict(tags, default=None, return_dtype=pl.String))
     )
@@ -209,10 +64,10 @@ def judge(frame: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     )
 
 
-def needed(policy: Policy) -> list[str]:
-    """The columns that `judge` looks at, besides `doc_id`, in order."""
+def needed(policy: Policy, measured: Collection[str]) -> list[str]:
+    """Of the columns `measured` those that `judge` looks at, besides `doc_id`, in order."""
     columns: set[str] = {"declared"}
-    for failed, _, _, text in _rules(policy):
+    for failed, _, _, text in _rules(policy, measured):
         columns.update(failed.meta.root_names(), text.meta.root_names())
     return sorted(columns)
 
@@ -285,11 +140,14 @@ def number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else str(value)
 
 
-def _rules(policy: Policy) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
+def _rules(policy: Policy, measured: Collection[str]) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
     """Of each rule, in order: when a document fails it, the decision, its name, the detail."""
     rules = [
         (pl.col("characters") == 0, REJECT, "empty", pl.lit(None, pl.String)),
     ]
+    if "c4" in policy.cut_lines and "c4_kept_lines" in measured:
+        text = pl.lit("C4's rules leave no line")
+        rules.append((pl.col("c4_kept_lines") == 0, REJECT, "empty", text))
     for column, how in (("declared", "declared"), ("language", "identified")):
         protected = pl.col(column).is_in(list(policy.protected)).fill_null(value=False)
         rules.append((protected, QUARANTINE, "protected-variety", pl.format(f"{how} {{}}", column)))
@@ -309,22 +167,23 @@ def _rules(policy: Policy) -> list[tuple[pl.Expr, str, str, pl.Expr]]:
             (other, REJECT, "language", pl.format("{} {}", "language", confidence)),
             (pl.col("confidence") < sure, REJECT, "language", unsure),
         ]
+    if policy.personal_data_density is not None:
+        least = policy.personal_data_density
+        persons, density = pl.col("personal_data_personal"), pl.col("personal_data_density")
+        dump = (persons >= least["findings"]) & (density >= least["density"])
+        text = pl.format("{} findings, {} per 1,000 characters", persons, density.round(2))
+        rules.append((dump, REJECT, PERSONAL_DATA_DENSITY, text))
     for limit in policy.limits:
         value = pl.col(limit.signal)
         # Six digits: a value just past its bound must not read like the bound.
-        shown = (value if limit.signal in _WHOLE else value.round(6)).cast(pl.String)
+        shown = value.round(6).cast(pl.String)
         if limit.minimum is not None:
             text = pl.format(f"{limit.signal} {{}} < {number(limit.minimum)}", shown)
             rules.append((value < limit.minimum, REJECT, limit.signal, text))
         if limit.maximum is not None:
             text = pl.format(f"{limit.signal} {{}} > {number(limit.maximum)}", shown)
             rules.append((value > limit.maximum, REJECT, limit.signal, text))
+    for column, kept in policy.keep_classes.items():
+        other = ~pl.col(column).is_in(list(kept)).fill_null(value=False)
+        rules.append((other, REJECT, column, pl.format(f"{column} {{}}", pl.col(column))))
     return rules
-
-
-_WHOLE = frozenset(
-    column.name
-    for signal in SIGNALS.values()
-    for column in signal.columns
-    if pa.types.is_integer(column.type)
-)

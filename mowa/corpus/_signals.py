@@ -16,6 +16,7 @@ from mowa.corpus._characters import Characters
 from mowa.corpus._config import SignalsConfig
 from mowa.corpus._counts import counts
 from mowa.corpus._language import language_signal
+from mowa.corpus._named_signals import measure_named
 from mowa.corpus._report import signals_report
 from mowa.corpus._schema import read_groups, rows_of, shards_in, write_frame
 from mowa.corpus._table import SIGNALS, chosen
@@ -68,6 +69,7 @@ def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> M
     """
     names = tuple(signal.name for signal in chosen(config.measure))
     files = list(shards_of(inputs.all("documents")))
+    named = measure_named(files, config, inputs, out, context)
     buckets = buckets_for(sum(rows_of(path) for _, path in files))
     copies, repeated = DuplicateOptions(buckets=buckets), BoilerplateOptions(buckets=buckets)
     units = [
@@ -92,7 +94,7 @@ def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> M
     metrics = {
         "documents": sum(result["documents"] for result in results),
         "languages": dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))),
-        "signals": [SIGNALS[name].folder for name in names],
+        "signals": [SIGNALS[name].folder for name in names] + [one.folder for one in named],
     }
     metrics |= {name: duplicates[name] for name in _FOUND if name in duplicates}
     signals_report(metrics, out / "report.html")

@@ -1,11 +1,17 @@
-"""The table of signals: what can be measured of documents, in which columns, by which function."""
+"""The table of signals: what can be measured of documents, in which columns.
+
+Columns of most signals are fixed here. Those of word lists and of trained classifiers come from
+what a recipe names: such a signal says in `signal.json`, beside its shards, what it is.
+"""
 
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,7 +22,7 @@ from mowa.corpus.personal import PERSONAL_DATA
 from mowa.corpus.quality import C4, FINEWEB, GOPHER, SPEAKLEASH
 from mowa.corpus.quality._composition import COMPOSITION
 from mowa.errors import DataError, UsageError
-from mowa.workspace import Artifact
+from mowa.workspace import Artifact, write_text
 
 _FIX = "let the signals step read the same documents as the corpus step"
 
@@ -25,18 +31,50 @@ NEEDED = ("counts", "language", "duplicates")
 """Signals without which nothing can be decided."""
 
 
+WORD_LISTS = "word_lists"
+CLASSIFIER = "classifier_"
+"""What the names of signals of classifiers begin with."""
+
+ABOUT = "signal.json"
+_NAMED_REVISION = 1  # of word lists and classifiers; raised whenever their values change
+_MOST_BYTES = 4 << 20  # of signal.json; one of 2,000 classes has half a MiB
+_TYPES = {"string": pa.string(), "int64": pa.int64(), "double": pa.float64()}
+
+
 @dataclass(frozen=True)
 class Signal:
-    """One signal: its name, the number raised whenever its values change, and its columns."""
+    """One signal.
+
+    Attributes:
+        name: Its name.
+        revision: Raised whenever its values change.
+        columns: Its columns; in all of a corpus no two have one name.
+        about: Of a signal that a recipe names: what it was made with.
+    """
 
     name: str
     revision: int
     columns: pa.Schema
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
         """Its folder under `signals/`."""
         return f"{self.name}@{self.revision}"
+
+    @property
+    def class_column(self) -> str | None:
+        """The column with the class of a document, where the signal gives one."""
+        if self.name.startswith(CLASSIFIER):
+            return f"{self.name}_label"
+        return "speakleash_quality" if self.name == "speakleash" else None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that it gives, in their order."""
+        if self.name == "speakleash":
+            return ("HIGH", "MEDIUM", "LOW")
+        return tuple(self.about.get("classes", ()))
 
 
 def full_name(signal: str, column: str) -> str:
@@ -83,6 +121,12 @@ def chosen(names: Sequence[str]) -> list[Signal]:
         UsageError: Where a name is not in the table.
     """
     for name in names:
+        if name == WORD_LISTS:
+            raise UsageError(
+                "lists of words are measured where there are any",
+                where="measure",
+                fix="leave it out, and name lists in `word_lists`",
+            )
         if name not in SIGNALS:
             near = difflib.get_close_matches(name, SIGNALS, n=1)
             raise UsageError(
@@ -93,57 +137,114 @@ def chosen(names: Sequence[str]) -> list[Signal]:
     return [signal for name, signal in SIGNALS.items() if name in names]
 
 
-def columns_of(folders: Iterable[str]) -> dict[str, tuple[str, pa.DataType]]:
-    """Folder and type of every column that the signals of these folders have, by its name."""
-    return {
-        field.name: (folder, field.type)
-        for folder in folders
-        for field in SIGNALS[folder.partition("@")[0]].columns
-    }
-
-
-def numeric(folders: Iterable[str]) -> list[str]:
+def numeric(signals: Iterable[Signal]) -> list[str]:
     """Names of the columns that a threshold can bound."""
     return [
-        name
-        for name, (_, kind) in columns_of(folders).items()
-        if pa.types.is_floating(kind) or pa.types.is_integer(kind)
+        column.name
+        for signal in signals
+        for column in signal.columns
+        if pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
     ]
 
 
-def found_in(artifacts: Sequence[Artifact]) -> dict[str, Path]:
-    """Where each signal lies, by folder name (``counts@1``), in the order of the table.
+def named_signal(name: str, columns: pa.Schema, about: Mapping[str, Any]) -> Signal:
+    """A signal of word lists or of a classifier; its columns begin with its name."""
+    return Signal(name, _NAMED_REVISION, _prefixed(name, columns), about)
+
+
+def write_about(signals: Path, signal: Signal) -> str:
+    """Say beside the shards of a signal what it is; gives the path of the file in the artifact."""
+    columns = {column.name: str(column.type) for column in signal.columns}
+    record = {"signal": signal.folder, "columns": columns, "about": dict(signal.about)}
+    text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+    write_text(signals / signal.folder / ABOUT, text)
+    return f"signals/{signal.folder}/{ABOUT}"
+
+
+def signal_at(folder: Path) -> Signal:
+    """The signal that lies in a folder such as ``signals/counts@1``.
 
     Raises:
-        DataError: Where two artifacts measured the same, one was made by another version, or a
-            signal is missing that every decision needs.
+        DataError: Where it is not known here, was made by another version, or does not say what it
+            is.
     """
-    found: dict[str, tuple[Artifact, Path]] = {}
+    name, _, revision = folder.name.partition("@")
+    known = SIGNALS.get(name)
+    own = name == WORD_LISTS or name.startswith(CLASSIFIER)
+    wanted = known.revision if known else _NAMED_REVISION
+    if (known is None and not own) or revision != str(wanted):
+        reads = f"this version reads {name}@{wanted}" if known or own else "it is not known here"
+        raise DataError(
+            f"there is {folder.name}, {reads}",
+            where=str(folder),
+            fix="remove the artifact and run the recipe again",
+        )
+    return known or _described(folder)
+
+
+def _described(folder: Path) -> Signal:
+    path = folder / ABOUT
+    try:
+        text = path.read_bytes()[: _MOST_BYTES + 1]
+        record = json.loads(text) if len(text) <= _MOST_BYTES else {}
+        columns = pa.schema([(str(k), _TYPES[kind]) for k, kind in record["columns"].items()])
+        about, told = dict(record["about"]), record["signal"]
+        classes = all(isinstance(name, str) for name in about.get("classes", []))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _undescribed(path, f"{type(error).__name__}: {error}") from error
+    if told != folder.name or not classes:
+        raise _undescribed(path, f"it is of {told!r}" if classes else "its classes are no names")
+    name, _, revision = folder.name.partition("@")
+    return Signal(name, int(revision), columns, about)
+
+
+def _undescribed(path: Path, why: str) -> DataError:
+    return DataError(
+        f"the signal does not say what it is ({why})",
+        where=str(path),
+        fix="`mowa verify` finds damaged artifacts; remove the artifact and run the recipe again",
+    )
+
+
+def found_in(
+    artifacts: Sequence[Artifact], needed: Sequence[str] = NEEDED
+) -> dict[str, tuple[Signal, Path]]:
+    """Each signal and where it lies, by folder name (``counts@1``), in the order of the table.
+
+    Signals that recipes name come last, by name.
+
+    Raises:
+        DataError: Where two artifacts measured the same, one was made by another version, a
+            signal of `needed` is missing, or two signals have a column of one name.
+    """
+    found: dict[str, tuple[Artifact, Signal, Path]] = {}
     for artifact in artifacts:
         for path in sorted((artifact.path / "signals").iterdir()):
-            name, _, revision = path.name.partition("@")
-            if name in found:
+            signal = signal_at(path)
+            if signal.name in found:
                 raise DataError(
-                    f"{found[name][0].id} and {artifact.id} both measured {name}",
+                    f"{found[signal.name][0].id} and {artifact.id} both measured {signal.name}",
                     fix="leave it out of the `measure` of one of them",
                 )
-            known = SIGNALS.get(name)
-            if known is None or known.revision != int(revision):
-                wanted = f"this version reads {known.folder}" if known else "it is not known here"
-                raise DataError(
-                    f"{artifact.id} has {path.name}, {wanted}",
-                    where=str(path),
-                    fix="remove the artifact and run the recipe again",
-                )
-            found[name] = (artifact, path)
-    for name in NEEDED:
+            found[signal.name] = (artifact, signal, path)
+    for name in needed:
         if name not in found:
             raise DataError(
                 f"nothing measured the signal {name!r}",
                 where=", ".join(artifact.id for artifact in artifacts),
                 fix="add it to the `measure` of a signals step that the corpus step reads",
             )
-    return {SIGNALS[name].folder: found[name][1] for name in SIGNALS if name in found}
+    order = [*(name for name in SIGNALS if name in found), *sorted(set(found) - set(SIGNALS))]
+    columns: dict[str, str] = {}
+    for name in order:
+        for column in found[name][1].columns.names:
+            if column in columns:
+                raise DataError(
+                    f"the signals {columns[column]} and {name} both have a column {column}",
+                    fix="give one of the classifiers' steps another name",
+                )
+            columns[column] = name
+    return {found[name][1].folder: found[name][1:] for name in order}
 
 
 def check_alignment(shards: Sequence[tuple[str, Path]], folders: Mapping[str, Path]) -> None:

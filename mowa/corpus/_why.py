@@ -8,8 +8,9 @@ from typing import Any
 
 from mowa.corpus._language import iso_639_3
 from mowa.corpus._parts import part_labels
+from mowa.corpus._policy import Policy
 from mowa.corpus._read import find_document, manifest_of, row_at
-from mowa.corpus._rules import EXACT_DUPLICATE, HOST_CAP, NEAR_DUPLICATE, Policy
+from mowa.corpus._rules import EXACT_DUPLICATE, HOST_CAP, NEAR_DUPLICATE, PERSONAL_DATA_DENSITY
 
 _EXCERPT_CHARACTERS = 300
 
@@ -125,7 +126,7 @@ def _policy(corpus: Path) -> dict[str, Any]:
     return {
         name: manifest[name]
         for name in (*Policy.__dataclass_fields__, "thresholds")
-        if name != "limits"
+        if name in manifest
     }
 
 
@@ -137,12 +138,21 @@ def _rules(policy: Policy, declared: str | None, signals: dict[str, Any]) -> tup
         Rule("empty", signals["characters"], 1, None, signals["characters"] > 0, "always"),
         Rule("protected-variety", protected, None, None, protected is None, "the language pack"),
     ]
+    if "c4" in policy.cut_lines and "c4_kept_lines" in signals:
+        left = signals["c4_kept_lines"]
+        rules.insert(1, Rule("empty", left, 1, None, left > 0, "C4's lines are cut"))
     if policy.judges_language:
         sure = policy.minimum_language_confidence
         confidence = signals["confidence"]
         passed = language == policy.language and confidence >= sure
         value = f"{language} {round(confidence, 4)}"
         rules.append(Rule("language", value, sure, None, passed, "the recipe"))
+    if policy.personal_data_density is not None:
+        least = policy.personal_data_density
+        persons, density = (signals[f"personal_data_{name}"] for name in ("personal", "density"))
+        few = persons < least["findings"] or density < least["density"]
+        value = f"{persons} findings, {round(density, 2)} per 1,000 characters"
+        rules.append(Rule(PERSONAL_DATA_DENSITY, value, None, None, few, least["origin"]))
     for limit in policy.limits:
         value = signals[limit.signal]
         low = limit.minimum is None or value >= limit.minimum
@@ -150,6 +160,9 @@ def _rules(policy: Policy, declared: str | None, signals: dict[str, Any]) -> tup
         rules.append(
             Rule(limit.signal, value, limit.minimum, limit.maximum, low and high, limit.origin)
         )
+    for column, kept in policy.keep_classes.items():
+        passed = signals[column] in kept
+        rules.append(Rule(column, signals[column], None, None, passed, "the recipe"))
     return tuple(rules)
 
 

@@ -1,5 +1,19 @@
 """Language packs: alphabet, stop words, thresholds with their origin, protected varieties."""
 
-from mowa.languages._pack import LanguagePack, SignalBound, Threshold, available, load
+from mowa.languages._pack import (
+    LanguagePack,
+    PersonalDataDensity,
+    SignalBound,
+    Threshold,
+    available,
+    load,
+)
 
-__all__ = ["LanguagePack", "SignalBound", "Threshold", "available", "load"]
+__all__ = [
+    "LanguagePack",
+    "PersonalDataDensity",
+    "SignalBound",
+    "Threshold",
+    "available",
+    "load",
+]

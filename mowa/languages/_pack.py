@@ -28,6 +28,16 @@ class SignalBound(Threshold):
     column: str
 
 
+class PersonalDataDensity(BaseModel):
+    """From how many findings of persons, and how many by 1,000 characters, a document goes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    findings: int = Field(ge=1)
+    density: float = Field(gt=0)
+    origin: str
+
+
 class LanguagePack(BaseModel):
     """What Mowa knows of one language.
 
@@ -36,6 +46,7 @@ class LanguagePack(BaseModel):
     the default rules of the corpus step, by signal. `filters` are named lists of bounds on columns
     of signals, all of which a document must keep to; `terminal_punctuation` are the signs that end
     a line of running text, and `policy_phrases` stand in notices of cookies and terms.
+    `personal_data_density` says from how much personal data on a document goes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +61,7 @@ class LanguagePack(BaseModel):
     policy_phrases: tuple[str, ...] = ()
     thresholds: dict[str, Threshold]
     filters: dict[str, tuple[SignalBound, ...]] = {}
+    personal_data_density: PersonalDataDensity | None = None
 
 
 def available() -> list[str]:

@@ -33,7 +33,10 @@ from mowa.workspace import (
 State = Literal["up to date", "recover", "resume", "build", "rebuild"]
 
 # What each extra of the package brings that the steps import.
-_MODULES = {"train": ("torch", "transformers", "tokenizers", "safetensors")}
+_MODULES = {
+    "train": ("torch", "transformers", "tokenizers", "safetensors"),
+    "label": ("sklearn", "threadpoolctl"),
+}
 
 
 @dataclass(frozen=True)
@@ -167,8 +170,10 @@ def _plan_step(
             progress=progress,
             cache=cache,
         )
-        identity["observed"] = _at(where, partial(observe, config, context, cache))
-        identity["step"] = step  # shards of documents are named after their inventory
+        observed = _at(where, partial(observe, config, context, cache))
+        if observed:
+            identity["observed"] = observed
+            identity["step"] = step  # shards of documents are named after their inventory
     if kind.speaks:
         pack = languages.load(recipe.language)
         text = canonical(pack.model_dump(mode="json"))
@@ -236,7 +241,7 @@ def _check_inputs(
             )
     for name, arity in kind.reads.items():
         count = sum(item.kind == name for item in inputs)
-        if count == 0 or (arity == "one" and count > 1):
+        if (count == 0 and arity != "any") or (arity == "one" and count > 1):
             raise UsageError(
                 f"{does!r} reads {wants}; found {count} of kind {name}",
                 where=where,

@@ -237,7 +237,7 @@ def _check_unchanged(item: Planned, context: Context, partial: Path) -> None:
     observe = item.type.observe()
     if observe is None:
         return
-    if observe(item.config, context, context.cache) != item.identity["observed"]:
+    if observe(item.config, context, context.cache) != item.identity.get("observed", {}):
         shutil.rmtree(partial)
         raise DataError(
             "the files of the source changed while the run went on",

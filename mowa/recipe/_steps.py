@@ -11,7 +11,7 @@ from typing import Any, Literal
 from mowa.errors import UsageError
 from mowa.workspace import StepConfig
 
-Arity = Literal["one", "many"]
+Arity = Literal["one", "many", "any"]
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class StepType:
         config: Import path of its configuration class; that module stays free of heavy imports.
         function: Import path of its `run`.
         revision: Raised whenever the same inputs and configuration give other bytes.
-        reads: Kinds of artifact that it reads, and how many of each.
+        reads: Kinds of artifact that it reads, and how many of each: one, one or more (``many``),
+            or none or more (``any``).
         observes: Import path of a function that looks at the outer world before the fingerprint is
-            taken (only an inventory does).
+            taken: at the files of a source, of labels, of words.
         speaks: Does the language pack change its result?
         extra: The extra of the package that its function needs.
     """
@@ -85,15 +86,16 @@ STEPS: dict[str, StepType] = {
         kind="signals",
         config="mowa.corpus:SignalsConfig",
         function="mowa.corpus._signals:run",
+        observes="mowa.corpus._named_signals:observe",
         revision=3,
-        reads={"documents": "many"},
+        reads={"documents": "many", "signals": "any", "classifier": "any"},
         speaks=True,
     ),
     "corpus": StepType(
         kind="corpus",
         config="mowa.corpus:CorpusConfig",
         function="mowa.corpus._decide:run",
-        revision=3,
+        revision=4,
         reads={"documents": "many", "signals": "many"},
         speaks=True,
     ),

@@ -15,7 +15,7 @@ import pytest
 from mowa.corpus import _documents, _signals
 from mowa.execution import Ledger
 
-GOLDEN = "d3b4c45eddce3f0f"
+GOLDEN = "651f7ed19d22da05"
 POLISH = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wierzba numer {}."
 LIGHT = textwrap.dedent(
     """

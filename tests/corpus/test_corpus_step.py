@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from mowa.corpus import Bounds, CorpusConfig, HoldOut, kept_documents, shard_names
 from mowa.corpus import _decide as decide_step
-from mowa.corpus._rules import Policy, is_held_out, number, policy
+from mowa.corpus._policy import Policy, policy
+from mowa.corpus._rules import is_held_out, number
 from mowa.corpus._table import SIGNALS
 from mowa.errors import DataError, UsageError
 from mowa.languages import Threshold

@@ -45,6 +45,15 @@ def test_a_replacement_that_a_cut_touches_is_left_out(cuts, span):
     assert all(one["end"] <= two["start"] for one, two in pairwise(edits))
 
 
+@given(st.lists(spans, max_size=6), spans)
+def test_of_a_value_that_a_cut_parts_nothing_is_left(cuts, span):
+    text = "".join(chr(0x100 + n) for n in range(80))
+    left = applied(text, merged([cut(*item) for item in cuts], [put(*span, "")]))
+    assert not set(text[span[0] : span[1]]) & set(left)
+    covered = {n for start, end in [*cuts, span] for n in range(start, end)}
+    assert left == "".join(letter for n, letter in enumerate(text) if n not in covered)
+
+
 def test_only_rows_with_edits_change():
     frame = pl.DataFrame({"doc_id": ["1", "2", "3"], "text": ["Ala ma kota", "Ala", "Ola"]})
     edits = pl.Series("edits", [[put(7, 11)], [], None], dtype=EDITS_TYPE)

@@ -1,14 +1,20 @@
 import json
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
 import zstandard
 from typer.testing import CliRunner
 
 from mowa.cli import _corpus as corpus_commands
 from mowa.collect import ReaderOptions, Skipped, read_file
-from mowa.corpus import _export, export, kept_documents, shard_names
+from mowa.corpus import SignalsConfig, _export, export, kept_documents, shard_names
+from mowa.corpus._schema import write_frame
+from mowa.corpus._table import named_signal
+from mowa.corpus.classifiers import schema
+from mowa.corpus.quality import speakleash
 from mowa.errors import UsageError
+from mowa.languages import load
 from mowa.workspace import Workspace
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -152,6 +158,91 @@ def test_summing_every_number_of_meta_gives_the_stats(corpus, tmp_path):
                 if isinstance(value, int | float):
                     sums[key] = sums.get(key, 0) + value
     assert json.loads((tmp_path / "out/gmina.manifest").read_text("utf-8"))["stats"] == sums
+
+
+STATS = (
+    "documents characters sentences words verbs nouns adverbs adjectives punctuations symbols"
+    " stopwords oovs pos_x pos_num camel_case capitalized_words avg_word_length"
+    " avg_sentence_length noun_ratio verb_ratio adj_ratio lexical_density gunning_fog quality"
+)
+
+
+def measured_corpus(world, more):
+    world.pack = load("pol").model_copy(update={"thresholds": {}, "filters": {}})
+    rows = [{"text": f"{text(n)}{more(n)}", "id": f"o{n}"} for n in range(40)]
+    world.jsonl("a/a.jsonl", rows)
+    documents = world.documents([world.inventory("a", "a", name="otwarte")])
+    measure = [*SignalsConfig().measure, "speakleash"]
+    signals = world.signals([documents], measure=measure)
+    return world.corpus([documents], signals, held_out=0.3)
+
+
+def lines_of(path):
+    with zstandard.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def test_metrics_and_quality_stand_under_speakleashs_names_and_are_of_the_text_written(
+    world, tmp_path
+):
+    corpus = measured_corpus(world, lambda n: f" Pisz: nikt{n}@poczta.example." if n % 2 else "")
+    out = tmp_path / "out"
+    export(corpus.path, out, "gmina", split="all")
+    lines = lines_of(out / "gmina.jsonl.zst")
+    assert sum("[EMAIL]" in line["text"] for line in lines) == 20
+    texts = pl.Series([line["text"] for line in lines])
+    expected = speakleash(texts, load("pol").stop_words)
+    numbers = [name for name in expected.columns if name != "quality"]
+    for line, row in zip(lines, expected.rows(named=True), strict=True):
+        meta = line["meta"]
+        assert {name: meta[name] for name in expected.columns} == row
+        found = {name for name, value in meta.items() if isinstance(value, int | float)}
+        assert found == set(numbers)
+    stats = json.loads((out / "gmina.manifest").read_text("utf-8"))["stats"]
+    assert sorted(stats) == sorted(STATS.split())
+    for name in numbers:
+        whole = expected[name].mean() if expected[name].dtype.is_float() else expected[name].sum()
+        assert stats[name] == pytest.approx(whole, abs=1e-4), name
+    counts = {name: (expected["quality"] == name).sum() / 40 for name in ("HIGH", "MEDIUM", "LOW")}
+    assert stats["quality"] == {name: round(share, 2) for name, share in counts.items()}
+    records, others = back(out, "gmina", format="speakleash")
+    assert others == ["manifest", "sample"]
+    assert {record.text for record in records} == set(texts)
+
+
+def test_what_classifiers_say_is_the_quality_and_the_category(world, tmp_path):
+    corpus = measured_corpus(world, lambda _: "")
+    path = corpus.path / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    for name, kind, classes in (
+        ("classifier_good", "quality", ("HIGH", "MEDIUM", "LOW")),
+        ("classifier_about", "topic", ("Gmina", "Sport")),
+    ):
+        signal = named_signal(name, schema(classes), {"kind": kind, "classes": list(classes)})
+        manifest["made_with"][signal.folder] = dict(signal.about)
+        for shard in shard_names(corpus.path):
+            rows = pl.read_parquet(corpus.path / "documents" / f"{shard}.parquet").height
+            frame = pl.DataFrame(
+                {
+                    f"{name}_label": [classes[n % 2] for n in range(rows)],
+                    f"{name}_confidence": [0.9 + (n % 4) / 40 for n in range(rows)],
+                    **{f"{name}_p_{one}": [0.5] * rows for one in classes},
+                }
+            )
+            folder = corpus.path / "signals" / signal.folder
+            write_frame(folder / f"{shard}.parquet", frame, signal.columns)
+    path.write_text(json.dumps(manifest), "utf-8")
+    out = tmp_path / "out"
+    export(corpus.path, out, "gmina", split="all")
+    metas = [line["meta"] for line in lines_of(out / "gmina.jsonl.zst")]
+    assert [meta["quality"] for meta in metas] == ["HIGH", "MEDIUM"] * 20
+    assert [meta["category"] for meta in metas[:4]] == [
+        {"Gmina": 90.0}, {"Sport": 92.5}, {"Gmina": 95.0}, {"Sport": 97.5}
+    ]  # fmt: skip
+    told = json.loads((out / "gmina.manifest").read_text("utf-8"))
+    assert told["stats"]["quality"] == {"HIGH": 0.5, "MEDIUM": 0.5, "LOW": 0.0}
+    assert told["category=95%"] == {"Gmina": 10, "Sport": 10}
+    assert back(out, "gmina", format="speakleash")[1] == ["manifest", "sample"]
 
 
 def test_documents_for_research_never_go_out_without_a_word(corpus, tmp_path):

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from mowa.corpus._read import kept_documents, manifest_of
 from mowa.corpus._schema import DECISIONS, DOCUMENTS
+from mowa.corpus._table import Signal
 from mowa.errors import DataError, UsageError
 
 VERDICT = ("decision", "reason", "detail", "split")
@@ -64,24 +65,35 @@ def shards_of(corpus: Path) -> list[str]:
     return [shard["name"] for shard in checked_manifest(corpus)["shards"]]
 
 
-def signal_columns(corpus: Path) -> dict[str, pa.DataType]:
-    """Every column of every signal, with its type, in the manifest's order."""
-    return {name: kind for name, (_, kind) in columns_by_signal(corpus).items()}
-
-
-def columns_by_signal(corpus: Path) -> dict[str, tuple[str, pa.DataType]]:
-    """The folder and the type of every column of every signal, in the manifest's order."""
+def signals_of(corpus: Path) -> list[Signal]:
+    """Every signal with its columns, in the manifest's order."""
     manifest = checked_manifest(corpus)
-    found: dict[str, tuple[str, pa.DataType]] = {}
-    for name in manifest["signals"]:
+    found = []
+    for folder in manifest["signals"]:
+        name, _, revision = folder.partition("@")
+        schema = pa.schema([])
         for shard in manifest["shards"][:1]:
-            path = corpus / "signals" / name / f"{shard['name']}.parquet"
+            path = corpus / "signals" / folder / f"{shard['name']}.parquet"
             try:
                 schema = pq.read_schema(path)
             except (OSError, pa.ArrowException) as error:
                 raise _other_schema(path, str(error).splitlines()[0]) from error
-            found |= {field.name: (name, field.type) for field in schema}
+        found.append(Signal(name, int(revision) if revision.isdigit() else 0, schema))
     return found
+
+
+def signal_columns(corpus: Path) -> dict[str, pa.DataType]:
+    """Every column of every signal, with its type, in the manifest's order."""
+    return {field.name: field.type for signal in signals_of(corpus) for field in signal.columns}
+
+
+def columns_by_signal(corpus: Path) -> dict[str, tuple[str, pa.DataType]]:
+    """The folder and the type of every column of every signal, in the manifest's order."""
+    return {
+        field.name: (signal.folder, field.type)
+        for signal in signals_of(corpus)
+        for field in signal.columns
+    }
 
 
 def known_signal(corpus: Path, name: str) -> str:

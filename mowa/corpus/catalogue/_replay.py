@@ -13,20 +13,22 @@ import pyarrow as pa
 
 from mowa.corpus._choose import copies, grouped, over_cap
 from mowa.corpus._config import Bounds, CorpusConfig
-from mowa.corpus._rules import KEEP, Policy, judge, needed, settle
-from mowa.corpus._rules import policy as policy_of
+from mowa.corpus._policy import Policy
+from mowa.corpus._policy import policy as policy_of
+from mowa.corpus._rules import KEEP, judge, needed, settle
 from mowa.corpus.catalogue._frames import (
     aligned,
     checked_manifest,
     columns_by_signal,
     known_signal,
     measured,
+    signals_of,
     table,
 )
 from mowa.errors import UsageError
 from mowa.languages import LanguagePack, Threshold
 
-_SETTING = re.compile(r"(?:thresholds\.)?([A-Za-z0-9_]+)(?:\.(minimum|maximum))?=(.+)")
+_SETTING = re.compile(r"(?:thresholds\.)?([^=]+?)(?:\.(minimum|maximum))?=([^=]+)")
 _OFF = {"off", "none", "{}"}
 _EXAMPLES = 5
 _AT_ONCE = 64  # frames of documents that move, before all but the first of them are let go
@@ -177,7 +179,7 @@ def changed_policy(
             f"these bounds are in no order ({'; '.join(settings)})",
             fix="a minimum is at most its maximum",
         ) from error
-    limits = policy_of(config, base).limits
+    limits = policy_of(config, base, signals_of(corpus)).limits
     return replace(old, limits=limits, minimum_language_confidence=confidence), changed
 
 
@@ -206,7 +208,8 @@ def _setting(setting: str) -> tuple[str, str | None, float | None]:
 
 
 def _policy(manifest: Mapping[str, Any]) -> Policy:
-    names = [*(name for name in Policy.__dataclass_fields__ if name != "limits"), "thresholds"]
+    # What a corpus made before there was such a rule does not name is not in force.
+    names = [*(name for name in Policy.__dataclass_fields__ if name in manifest), "thresholds"]
     try:
         return Policy.from_json({name: manifest[name] for name in names})
     except (KeyError, TypeError) as error:
@@ -220,7 +223,7 @@ def _columns(
     corpus: Path, policy: Policy, where: Mapping[str, tuple[str, pa.DataType]]
 ) -> dict[str, list[str]]:
     """Of each signal's folder the columns that are read; of `documents` too."""
-    wanted = {*needed(policy), "characters", "cluster", "near_cluster"} - {"declared"}
+    wanted = {*needed(policy, where), "characters", "cluster", "near_cluster"} - {"declared"}
     absent = sorted(wanted - where.keys())
     if absent:
         raise UsageError(

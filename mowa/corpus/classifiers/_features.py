@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mowa.corpus._schema import read_frame
+from mowa.corpus._table import CLASSIFIER
 from mowa.errors import DataError
 
 Floats = npt.NDArray[np.float64]
@@ -37,7 +38,7 @@ def signal_columns(corpus: Path, shard: str) -> list[str]:
     columns = []
     for folder in sorted((corpus / "signals").glob("*@*")):
         path = folder / f"{shard}.parquet"
-        if not path.is_file():
+        if folder.name.startswith(CLASSIFIER) or not path.is_file():
             continue
         for field in pq.read_schema(path):
             kind = field.type

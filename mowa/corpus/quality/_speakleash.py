@@ -20,7 +20,7 @@ from mowa.corpus.quality._tokens import (
 )
 from mowa.errors import UsageError
 
-_COUNTS = (
+COUNTS = (
     "characters",
     "sentences",
     "words",
@@ -37,7 +37,7 @@ _COUNTS = (
     "camel_case",
     "capitalized_words",
 )
-_MEANS = (
+MEANS = (
     "avg_word_length",
     "avg_sentence_length",
     "noun_ratio",
@@ -47,10 +47,12 @@ _MEANS = (
     "gunning_fog",
 )
 
+QUALITY = ("HIGH", "MEDIUM", "LOW")
+
 SPEAKLEASH = pa.schema(
     [
-        *((name, pa.int64()) for name in _COUNTS),
-        *((name, pa.float64()) for name in _MEANS),
+        *((name, pa.int64()) for name in COUNTS),
+        *((name, pa.float64()) for name in MEANS),
         pa.field("quality", pa.string()),
     ]
 )
@@ -183,11 +185,11 @@ def speakleash(
         "lexical_density": shares(np.bincount(lemmas, minlength=len(texts)), words),
         "gunning_fog": 0.4 * (shares(words, sentences) + 100 * shares(sums["hard"], words)),
     }
-    frame = pl.DataFrame({name: columns[name] for name in (*_COUNTS, *_MEANS)})
+    frame = pl.DataFrame({name: columns[name] for name in (*COUNTS, *MEANS)})
     return frame.with_columns(_quality().alias("quality"))
 
 
-_SUMMED = (*_COUNTS, "letters", "hard")
+_SUMMED = (*COUNTS, "letters", "hard")
 
 
 def _quality() -> pl.Expr:

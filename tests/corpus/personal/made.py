@@ -204,3 +204,15 @@ def hard_negatives(seed, count):
     """`count` sentences without personal data."""
     rng = random.Random(seed)
     return [HARD_NEGATIVES[at % len(HARD_NEGATIVES)](rng) for at in range(count)]
+
+
+# Pieces that, repeated, would send a careless pattern back and forth.
+# fmt: off
+HOSTILE = [
+    "1", "1 ", "1-", "@", "a@", "a@a.", ".", "1.", "1:", ":", "ul. ", "ul. A ", "ul. A 1 ", "(",
+    "A", "AA1A/",
+    "tel. ", "tel 1", "ur. ", "+48", "PL61 ", "12 345 ",
+    "[", "[at]", "00-000 A", "A 1, ", "rej. ", "#",
+    "PESEL 1", "44051401359 ", "ABA3", "4111 ", "w A ",
+]
+# fmt: on

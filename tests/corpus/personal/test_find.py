@@ -1,4 +1,4 @@
-"""What `find` and `redact` promise: vectors, invariants, bounded work on hostile text."""
+"""What `find` and `redact` promise: vectors, invariants, hostile text."""
 
 import itertools
 import random
@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from made import CONTEXTS, HARD_NEGATIVES, NAMES, VALUES
+from made import CONTEXTS, HARD_NEGATIVES, HOSTILE, NAMES, VALUES
 from real_data import real
 from stdnum import iban, luhn
 from stdnum.pl import nip, pesel, regon
@@ -211,26 +211,11 @@ def test_placeholders_are_different_and_in_brackets():
     assert all(value[0] + value[-1] == "[]" for value in PLACEHOLDERS.values())
 
 
-# fmt: off
-HOSTILE = [
-    "1", "1 ", "1-", "@", "a@", "a@a.", ".", "1.", "1:", ":", "ul. ", "ul. A ", "ul. A 1 ", "(",
-    "A", "AA1A/",
-    "tel. ", "tel 1", "ur. ", "+48", "PL61 ", "12 345 ",
-    "[", "[at]", "00-000 A", "A 1, ", "rej. ", "#",
-    "PESEL 1", "44051401359 ", "ABA3", "4111 ", "w A ",
-]
-# fmt: on
-
-
 @pytest.mark.parametrize("unit", HOSTILE)
-def test_work_on_hostile_text_grows_with_its_length(unit):
-    import time
-
-    def seconds(size):
-        text = (unit * size)[:size]
-        start = time.process_time()
-        spans_of(text)
-        return time.process_time() - start
-
-    # Twenty times the text: linear work takes twenty times as long, quadratic four hundred.
-    assert seconds(100_000) < 60 * max(min(seconds(5_000) for _ in range(3)), 0.002)
+def test_hostile_text_is_read_to_its_end(unit):
+    """What comes behind it is found; benchmarks/personal_data.py measures the time it takes."""
+    text = (unit * 5_000)[:5_000]
+    spans = spans_of(f"{text}\n\nProszę pisać: jan@poczta.example.")
+    start = len(text) + len("\n\nProszę pisać: ")
+    assert (start, start + len("jan@poczta.example"), "email") in spans
+    assert all(one[1] <= two[0] for one, two in itertools.pairwise(spans))

@@ -32,18 +32,25 @@ def test_every_bound_is_on_a_column_that_a_signal_has():
             assert (bound.minimum, bound.maximum) != (None, None)
 
 
+# The bounds were chosen with what seed 5 gives in sight, and not with what the second gives.
+SEEDS = pytest.mark.parametrize("seed", [5, 20_261_124])
+
+
+@SEEDS
 @pytest.mark.parametrize("what", _planted.GARBAGE)
-def test_machine_garbage_is_gibberish(what):
-    rng = random.Random(5)
+def test_machine_garbage_is_gibberish(what, seed):
+    rng = random.Random(seed)
     assert not passes([_planted.garbage(what, rng) for _ in range(10)], "gibberish").any()
 
 
-def test_lists_of_keywords_are_gibberish():
-    rng = random.Random(5)
+@SEEDS
+def test_lists_of_keywords_are_gibberish(seed):
+    rng = random.Random(seed)
     assert not passes([_planted.spam_list(rng) for _ in range(10)], "gibberish").any()
 
 
-def test_good_documents_are_no_gibberish():
-    documents = compose("web", 30, seed=3, seen=set())
+@SEEDS
+def test_good_documents_are_no_gibberish(seed):
+    documents = compose("web", 30, seed=seed, seen=set())
     texts = ["\n\n".join(document.paragraphs) for document in documents]
     assert passes(texts, "gibberish").all()
