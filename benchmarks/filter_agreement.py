@@ -74,15 +74,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--texts", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=1, help="which pieces, and how they are spoilt")
     parser.add_argument("--environment", type=Path)
     parser.add_argument("--examples", type=int, default=0, help="disagreements to show of each")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    given = real_texts(options.folder, options.texts // 2)
+    given = real_texts(options.folder, options.texts // 2, options.seed)
     if not given:
         parser.error(f"there are no texts in {options.folder}")
     # A text repeated would count twice in the agreement.
-    spoilt = [spoil(text, random.Random(number)) for number, text in enumerate(given)]
+    first = (options.seed - 1) * options.texts
+    spoilt = [spoil(text, random.Random(first + at)) for at, text in enumerate(given)]
     texts = pl.DataFrame({"text": [*given, *spoilt]}).select(normalised(pl.col("text")))["text"]
     texts = texts.filter(texts.str.len_chars() > 0).unique(maintain_order=True)
     stop_words = load("pol").stop_words
@@ -108,7 +110,7 @@ def main() -> None:
         options.json.write_text(json.dumps(_record(rows, edited), indent=1) + "\n", "utf-8")
 
 
-def real_texts(folder: Path, count: int) -> list[str]:
+def real_texts(folder: Path, count: int, seed: int = 1) -> list[str]:
     """Pieces of real texts, drawn evenly from the files."""
     pieces = []
     for path in sorted(folder.rglob("*")):
@@ -127,7 +129,7 @@ def real_texts(folder: Path, count: int) -> list[str]:
         else:
             continue
         pieces.extend(text[at : at + _CHARACTERS] for at in range(0, len(text), _CHARACTERS))
-    random.Random(1).shuffle(pieces)
+    random.Random(seed).shuffle(pieces)
     return pieces[:count]
 
 

@@ -6,7 +6,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("COLUMNS", "200")
 
-from hypothesis import settings  # noqa: E402 - it reads the environment when it is imported
+from hypothesis import settings
 
 # A machine that is busy is no defect of what is tested.
 settings.register_profile("mowa", deadline=None)
