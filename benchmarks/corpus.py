@@ -81,7 +81,7 @@ class Run:
 # ---- in a process of its own
 
 
-def _ours(folder: Path, mode: str, workers: int, split: bool) -> None:
+def _ours(folder: Path, mode: str, workers: int, *, split: bool) -> None:
     """Documents, signals and corpus of `folder`/pages; prints what they came to.
 
     With `split` each file is a unit of its own, so that two workers have something to share.
@@ -206,7 +206,17 @@ def _own(what: str, folder: Path, *rest: str, cores: set[int]) -> Run:
 def _peer(python: str, folder: Path, out: Path, core: set[int]) -> Run:
     """The peer over all files of `folder`; its log goes to standard error."""
     script = str(Path(__file__).with_name("datatrove_pipeline.py"))
-    return _timed([python, script, str(folder / "pages"), str(out)], core, **_ONE_THREAD)
+    run = _timed([python, script, str(folder / "pages"), str(out)], core, **_ONE_THREAD)
+    steps = json.loads((out / "logs" / "stats.json").read_text("utf-8"))
+    done = {step["name"]: step["stats"] for step in steps}
+    read, extracted = (
+        next(stats for name, stats in done.items() if word in name)
+        for word in ("Warc", "Trafilatura")
+    )
+    # A peer whose extractor dies on every page is fast.
+    if extracted.get("extracted", 0) < read["documents"]["total"]:
+        raise SystemExit(f"the peer did not extract all pages: {extracted}")
+    return run
 
 
 def measure(warc: Path, python: str | None, limit: int | None) -> list[dict[str, Any]]:
@@ -275,7 +285,7 @@ def _against(peer: str, ours: float, value: float) -> dict[str, Any]:
 
 def main() -> None:
     if sys.argv[1:2] == ["--ours"]:
-        _ours(Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:] == ["--split"])
+        _ours(Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), split=sys.argv[5:] == ["--split"])
         return
     if sys.argv[1:2] == ["--floor"]:
         _floor(Path(sys.argv[2]))
