@@ -9,9 +9,9 @@ virtual environment for datatrove in the user's cache and runs its four MinHash 
 documents, with the same bands and rows, on one core; seconds are of the processor.
 
 Each size of `--sizes` is a run over so many documents of 1 kB, pieced together from the texts, a
-fifth of them copies of any of the others with up to six of 150 words changed. It runs in a process
-of its own, which does nothing but search: processor time, peak memory and bytes on disk, and of the
-planted copies whose similarity reaches the threshold, how many were found.
+fifth of them copies of any original before with up to six of 150 words changed. It runs in a
+process of its own, which does nothing but search: processor time, peak memory and bytes on disk,
+and of the planted copies whose similarity reaches the threshold, how many were found.
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ _DATATROVE = "datatrove[io,processing]==0.10.1"
 _DOCUMENTS = 5_000
 _SHARD = 10_000
 _GROUP = 1_000
-_POOL = 1_000  # documents that copies are made of, any of those before
 _TARGET = 10.0
 _ONE_THREAD = {
     "POLARS_MAX_THREADS": "1",
@@ -230,28 +229,27 @@ def make(folders: Iterable[Path], count: int, root: Path, seed: int = 1) -> None
     """
     generator = random.Random(seed)
     words = " ".join(_texts(folders)).split()
-    pool: list[tuple[str, list[str]]] = []
+    # Copies are made of any original before, so that families are no larger in a larger corpus.
+    originals: list[tuple[str, list[int]]] = []
     for name in ("texts", "planted"):
         (root / name).mkdir(parents=True)
     for start in range(0, count, _SHARD):
         rows, planted = [], []
         for number in range(start, min(start + _SHARD, count)):
             doc_id = f"d{number:09}"
-            if pool and generator.random() < 0.2:
-                original, before = generator.choice(pool)
+            if originals and generator.random() < 0.2:
+                original, places = generator.choice(originals)
+                before = [word for place in places for word in words[place : place + 25]]
                 changes, text = generator.randrange(7), list(before)
                 for at in generator.sample(range(len(text)), changes):
                     text[at] = generator.choice(words)
                 if changes:
                     planted.append((doc_id, original, text, before))
             else:
-                at = [generator.randrange(len(words) - 25) for _ in range(6)]
-                text = [word for place in at for word in words[place : place + 25]]
+                places = [generator.randrange(len(words) - 25) for _ in range(6)]
+                text = [word for place in places for word in words[place : place + 25]]
+                originals.append((doc_id, places))
             rows.append((doc_id, " ".join(text)))
-            if len(pool) < _POOL:
-                pool.append((doc_id, text))
-            elif generator.random() < _POOL / (number + 1):
-                pool[generator.randrange(_POOL)] = (doc_id, text)
         shard = f"{start // _SHARD:05}.parquet"
         pl.DataFrame(rows, ("doc_id", "text"), orient="row").write_parquet(root / "texts" / shard)
         pl.DataFrame(

@@ -60,7 +60,13 @@ def why(
     console.print(verdict, style="bold", markup=False, highlight=False)
     if explained.duplicate_of:
         first = f"{explained.duplicate_of} at {explained.duplicate_locator}"
-        console.print(f"  the same text as: {first}", markup=False)
+        console.print(f"  the copy that stays: {first}", markup=False, highlight=False)
+    for twin in explained.twins:
+        what = "same text" if twin.same else "nearly the same text"
+        line = f"  {what}: {twin.doc_id} {twin.decision} {twin.source} {twin.locator}"
+        console.print(line, markup=False, highlight=False)
+    if explained.twins_in_all > len(explained.twins):
+        console.print(f"  and {explained.twins_in_all - len(explained.twins):,} more copies")
     for key, value in explained.provenance.items():
         if value is not None:
             console.print(f"  {key}: {value}", markup=False, highlight=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         shard_names,
         skipped_records,
     )
+    from mowa.corpus._twins import Twin, twins
     from mowa.corpus._why import Explanation, Rule, why
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "HoldOut",
     "Rule",
     "SignalsConfig",
+    "Twin",
     "decided_documents",
     "document_id",
     "export",
@@ -38,6 +40,7 @@ __all__ = [
     "part_labels",
     "shard_names",
     "skipped_records",
+    "twins",
     "why",
 ]
 
@@ -45,6 +48,7 @@ _HEAVY = {
     "Explanation": "mowa.corpus._why",
     "Exported": "mowa.corpus._export",
     "Rule": "mowa.corpus._why",
+    "Twin": "mowa.corpus._twins",
     "decided_documents": "mowa.corpus._read",
     "document_id": "mowa.corpus._documents",
     "export": "mowa.corpus._export",
@@ -54,6 +58,7 @@ _HEAVY = {
     "part_labels": "mowa.corpus._parts",
     "shard_names": "mowa.corpus._read",
     "skipped_records": "mowa.corpus._read",
+    "twins": "mowa.corpus._twins",
     "why": "mowa.corpus._why",
 }
 

@@ -11,8 +11,10 @@ from mowa.corpus._parts import part_labels
 from mowa.corpus._policy import Policy
 from mowa.corpus._read import find_document, manifest_of, row_at
 from mowa.corpus._rules import EXACT_DUPLICATE, HOST_CAP, NEAR_DUPLICATE, PERSONAL_DATA_DENSITY
+from mowa.corpus._twins import Twin, twins
 
 _EXCERPT_CHARACTERS = 300
+_TWINS = 20
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,10 @@ class Explanation:
         detail: What the rule saw.
         split: ``train`` or ``held_out``; None where it is not kept.
         rules: Every rule in force, in order, those after the reason too.
-        duplicate_of: The id of the earlier document with the same text, and
+        duplicate_of: The id of the copy that stays in its place, and
         duplicate_locator: where that one lies.
+        twins: The first 20 other documents with the same text or nearly the same, and
+        twins_in_all: how many there are; `twins` goes through all.
         excerpt: The first 300 characters of its text.
     """
 
@@ -59,6 +63,8 @@ class Explanation:
     rules: tuple[Rule, ...]
     duplicate_of: str | None
     duplicate_locator: str | None
+    twins: tuple[Twin, ...]
+    twins_in_all: int
     excerpt: str
 
 
@@ -102,6 +108,11 @@ def why(corpus: Path, doc_id: str) -> Explanation:
     first = (decided["detail"] or "").removeprefix("of ") if late else None
     provenance = {name: document[name] for name in _PROVENANCE}
     provenance["parts"] = part_labels(provenance["parts"])
+    shown: list[Twin] = []
+    count = 0
+    for count, twin in enumerate(twins(corpus, document["doc_id"]), 1):  # noqa: B007 - wanted
+        if len(shown) < _TWINS:
+            shown.append(twin)
     return Explanation(
         doc_id=document["doc_id"],
         shard=shard,
@@ -117,6 +128,8 @@ def why(corpus: Path, doc_id: str) -> Explanation:
         ),
         duplicate_of=first,
         duplicate_locator=find_document(corpus, first)["locator"] if first else None,
+        twins=tuple(shown),
+        twins_in_all=count,
         excerpt=document["text"][:_EXCERPT_CHARACTERS],
     )
 

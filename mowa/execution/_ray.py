@@ -6,6 +6,7 @@ under the same path. Only the driver, this process, writes the ledger.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -127,6 +128,8 @@ def run_units_on_ray(
 def connect(workers: int, address: str | None, environment: Mapping[str, str]) -> int:
     """Start a local cluster of `workers` cores, or join the one at `address`; returns its cores."""
     os.environ.update(_QUIET)
+    # It says that a token is asked for, as if that were a danger.
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     import ray
 
     if ray.is_initialized():
@@ -139,6 +142,7 @@ def connect(workers: int, address: str | None, environment: Mapping[str, str]) -
     }
     if address:
         check(address)
+        _use_token()
         del options["include_dashboard"]
         options["address"] = address
     else:
@@ -150,7 +154,7 @@ def connect(workers: int, address: str | None, environment: Mapping[str, str]) -
         ray.init(**options)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         if address:
-            raise _no_cluster(address, _first_line(error)) from error
+            raise _not_joined(address, _first_line(error)) from error
         raise MowaError(
             f"a local Ray cluster could not be started: {_first_line(error)}",
             fix="look whether /tmp has space, or run without --executor ray",
@@ -164,6 +168,20 @@ def connect(workers: int, address: str | None, environment: Mapping[str, str]) -
             fix="start a worker: `ray start --address HOST:PORT --num-cpus N`",
         )
     return cores
+
+
+def _use_token() -> None:
+    """Show the cluster our token, where there is one and `RAY_AUTH_MODE` does not say otherwise.
+
+    `ray start` asks for a token where it finds one, and each local cluster leaves one behind; but a
+    process that joins a cluster by its address shows the token it has only where `RAY_AUTH_MODE`
+    is ``token``. A cluster that asks for none takes those who show one too.
+    """
+    from ray._private.authentication.authentication_token_setup import (
+        maybe_enable_token_auth_if_token_available,
+    )
+
+    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
 def shut_down() -> None:
@@ -214,6 +232,14 @@ def _no_cluster(address: str, why: str) -> UsageError:
     return UsageError(
         f"no Ray cluster answers at {address} ({why})",
         fix="start one with `ray start --head`, or leave --ray-address out to use this machine",
+    )
+
+
+def _not_joined(address: str, why: str) -> UsageError:
+    return UsageError(
+        f"what answers at {address} is no Ray cluster that lets us in ({why})",
+        fix="the token must be the cluster's: copy ~/.ray/auth_token of its head, or set"
+        " RAY_AUTH_TOKEN; and Ray must be of the same version on both",
     )
 
 

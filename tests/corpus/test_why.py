@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 import mowa.corpus
-from mowa.corpus import find_document, why
+from mowa.corpus import decided_documents, find_document, why
 from mowa.errors import DataError, UsageError
 
 POLISH = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wierzba numer {}."
@@ -61,6 +61,35 @@ def test_a_duplicate_names_the_first_and_where_it_lies(corpus):
     assert (found.decision, found.duplicate_of) == ("duplicate", ids[3])
     assert found.duplicate_locator == "a.jsonl#line=4"
     assert [rule.name for rule in found.rules if not rule.passed] == ["exact-duplicate"]
+
+
+def test_the_twins_of_a_document_are_named_whichever_of_them_is_asked_for(world):
+    """Exact and near, kept or not, over shards and sources: a takedown of one concerns all."""
+    near = " ".join(POLISH.format(n) for n in range(12))
+    others = [
+        f"W roku {1500 + n * 7} wieża numer {n * n} miała już {n + 2} okna." for n in range(30)
+    ]
+    world.jsonl("a/a.jsonl", [{"id": "a", "text": near}]
+                + [{"id": str(n), "text": text} for n, text in enumerate(others)])  # fmt: skip
+    world.jsonl("b/b.jsonl", [{"id": "same", "text": near.upper()}, {"id": "none", "text": ""},
+                              {"id": "near", "text": near + " Koniec."}])  # fmt: skip
+    corpus = world.whole([world.inventory(n, n, name=n) for n in "ab"], held_out=0.5,
+                         near_duplicates=True, priority=["b"]).path  # fmt: skip
+    rows = decided_documents(corpus, ("doc_id",))
+    begins = [why(corpus, doc_id).excerpt[:9].lower() for doc_id in rows["doc_id"]]
+    family = rows["doc_id"].filter(pl.Series(begins) == "nad rzeką").to_list()
+    assert len(family) == 3
+    decisions = dict(rows.select("doc_id", "decision").iter_rows())
+    assert sorted(decisions[doc_id] for doc_id in family) == ["duplicate", "duplicate", "keep"]
+    for doc_id in family:
+        found = why(corpus, doc_id)
+        assert [twin.doc_id for twin in found.twins] == [x for x in family if x != doc_id]
+        assert found.twins_in_all == 2
+        assert all(twin.decision == decisions[twin.doc_id] for twin in found.twins)
+    first = why(corpus, family[0])
+    assert sorted(twin.same for twin in first.twins) == [False, True]
+    for doc_id in set(decisions) - set(family):
+        assert why(corpus, doc_id).twins == ()
 
 
 def test_a_protected_variety_is_set_apart(corpus):

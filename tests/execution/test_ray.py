@@ -7,12 +7,14 @@ import signal
 import socket
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 import ray_units
 
 from mowa.corpus import _documents
+from mowa.corpus._table import SIGNALS
 from mowa.errors import DataError, MowaError, UsageError
 from mowa.execution import Context, Executor, Ledger, Unit
 from mowa.languages import load
@@ -194,6 +196,10 @@ reads = "inventory"
 [steps.signals]
 does = "signals"
 reads = "documents"
+measure = [
+  "counts", "language", "duplicates", "gopher", "c4", "fineweb", "composition", "speakleash",
+  "boilerplate", "personal_data",
+]
 
 [steps.corpus]
 does = "corpus"
@@ -219,10 +225,13 @@ def small_world(folder: Path) -> Recipe:
     data.mkdir(parents=True)
     documents = compose("notes", 60, seed=3, seen=set())
     for number in range(6):
-        lines = [
-            json.dumps({"id": f"{number}-{at}", "text": text.text, "title": text.title})
-            for at, text in enumerate(documents[number * 10 : number * 10 + 10])
-        ]
+        lines = []
+        for at, text in enumerate(documents[number * 10 : number * 10 + 10]):
+            # Lines of a host, personal data, and in every file a copy of the same text.
+            body = f"Strona główna\n{text.text}\nPisz: biuro@gmina.pl, tel. 22 555 01 02.\nStopka"
+            body = body if at else documents[0].text + " Dopisek." * number
+            record = {"id": f"{number}-{at}", "text": body, "title": text.title}
+            lines.append(json.dumps(record | {"url": f"https://gmina{at % 2}.pl/{number}/{at}"}))
         (data / f"{number}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     (folder / "small.toml").write_text(RECIPE, "utf-8")
     return Recipe.load(folder / "small.toml", [])
@@ -253,4 +262,11 @@ def test_a_corpus_made_on_ray_has_the_bytes_of_one_made_by_local_workers(
         run_recipe(recipe, tmp_path / name, workers=workers, executor=executor)
         made[name] = digests(tmp_path / name)
     assert any(path.endswith("inventory-00003.parquet") for path in made["one"])
+    assert set(tomllib.loads(RECIPE)["steps"]["signals"]["measure"]) == set(SIGNALS)
+    found = json.loads((tmp_path / "one/small/corpus@dev/manifest.json").read_text("utf-8"))
+    # Nothing of this is empty, so that each has bytes in which processors could differ.
+    assert {signal.partition("@")[0] for signal in found["signals"]} == set(SIGNALS)
+    assert found["personal_data"]["email"] > 0
+    assert found["duplicates"]
+    assert found["edits"]
     assert made["one"] == made["two"] == made["four"] == made["ray"]
