@@ -198,7 +198,7 @@ def _scored(texts: pl.Series, characters: int) -> list[tuple[dict[str, float], s
     """Probability of each likely language, and the text that it was found on."""
     begins = texts.fill_null("").str.slice(0, characters)
     model = _model()
-    scored = []
+    scored: list[tuple[dict[str, float], str]] = []
     for line, text in zip(letters(begins), begins, strict=True):
         if not line:
             scored.append(({}, text))
