@@ -16,12 +16,14 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import floret
 import polars as pl
 from language_sources import learnt
 
 from mowa.corpus._language import KNOWN, NOISE, letters
+from mowa.corpus._language_model import LONGEST_WORD, LanguageModel, rounded, write_model
 
 SEED = 20_261
 # Characters of each source that are taken at most, so that one kind of text does not speak for a
@@ -45,8 +47,16 @@ def main(data: Path, packages: Path, out: Path) -> None:
             str(file), dim=16, minn=2, maxn=4, bucket=1 << 16, minCount=1 << 30, epoch=3, lr=0.5,
             loss="softmax", thread=1, seed=SEED, verbose=0,
         )  # fmt: skip
-    model.save_model(str(out))
+    write_model(converted(model.f), out)
     print(f"{len(lines):,} pieces, {out.stat().st_size:,} bytes")
+
+
+def converted(model: Any) -> LanguageModel:
+    """The model of floret as ours."""
+    told = model.getArgs()
+    labels = [label.removeprefix("__label__") for label in model.getLabels("strict")[0]]
+    sizes = (told.minn, told.maxn)
+    return rounded(labels, sizes, model.getInputMatrix(), model.getOutputMatrix())
 
 
 def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str, str]]:
@@ -72,7 +82,7 @@ def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str
 
 
 def _cut(texts: list[str], rng: random.Random) -> Iterator[str]:
-    words = [word for text in texts for word in text.split()]
+    words = [word[:LONGEST_WORD] for text in texts for word in text.split()]
     start = 0
     while start < len(words):
         length = rng.choice((3, 6, 10, 16, 25, 40))
