@@ -95,7 +95,7 @@ def _py3langid(texts: list[str]) -> list[str]:
 
 
 def _lingua(texts: list[str]) -> list[str]:
-    from lingua import LanguageDetectorBuilder
+    from lingua import LanguageDetectorBuilder  # noqa: PLC0415  # may be absent
 
     detector = LanguageDetectorBuilder.from_all_languages().build()
     found = (detector.detect_language_of(text[:_CHARACTERS]) for text in texts)

@@ -23,10 +23,10 @@ CODES = {
     "eo": "epo", "es": "spa", "es-es": "spa", "et": "est", "eu": "eus", "fi": "fin", "fr": "fra",
     "ga-ie": "gle", "gl": "glg", "hr": "hbs", "hrv": "hbs", "hsb": "hsb", "hu": "hun",
     "hun": "hun", "is": "isl", "it": "ita", "lit": "lit", "lt": "lit", "lv": "lav", "mk": "mkd",
-    "nb-no": "nor", "nb": "nor", "nl": "nld", "pl": "pol", "pol": "pol", "pt-pt": "por", "ro": "ron",
-    "ron": "ron", "ru": "rus", "rus": "rus", "sk": "slk", "slk": "slk", "sl": "slv", "slv": "slv",
-    "sq": "sqi", "sr": "srp", "srp": "srp", "sv": "swe", "sv-se": "swe", "szl": "szl",
-    "tr": "tur", "uk": "ukr", "ukr": "ukr",
+    "nb-no": "nor", "nb": "nor", "nl": "nld", "pl": "pol", "pol": "pol", "pt-pt": "por",
+    "ro": "ron", "ron": "ron", "ru": "rus", "rus": "rus", "sk": "slk", "slk": "slk",
+    "sl": "slv", "slv": "slv", "sq": "sqi", "sr": "srp", "srp": "srp", "sv": "swe", "sv-se": "swe",
+    "szl": "szl", "tr": "tur", "uk": "ukr", "ukr": "ukr",
 }  # fmt: skip
 _ENGLISH = re.compile(r"\b(?:the|of|and|this|with|for|you|your)\b")
 
