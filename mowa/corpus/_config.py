@@ -41,7 +41,10 @@ class SignalsConfig(StepConfig):
         description="names of the signals; several steps may measure different ones",
     )
     language_characters: int = Field(
-        2_000, ge=100, description="the language is identified on so many characters from the start"
+        2_000,
+        ge=100,
+        le=100_000,
+        description="the language is identified on so many characters from the start",
     )
 
 
