@@ -98,7 +98,7 @@ _OF_A_PARAGRAPH = 500
 _MILLION = 1_000_000
 # Polish is what a protected variety is mistaken for: it is Polish only where they all together are
 # less likely than this. Chosen on texts that were neither learnt nor tried (`docs/languages.md`).
-_PROTECTED_FROM = 300_000
+_PROTECTED_FROM = 200_000
 _NEIGHBOUR = "pol"
 
 _OF_DOCUMENTS = {

@@ -62,7 +62,7 @@ class Policy:
     host_documents: int | None = None
     cut_lines: tuple[str, ...] = ()
     redaction: dict[str, str] = field(default_factory=dict)
-    minimum_protected_confidence: float = 0.5
+    minimum_protected_confidence: float = 0.2
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `manifest.json`."""
