@@ -1,32 +1,49 @@
-"""Language identification beside py3langid: accuracy on sources never learnt from, and speed.
+"""Language identification beside its peers: accuracy on sources never learnt from, and speed.
 
-`python benchmarks/language.py DATA [--packages DIR] [--json FILE]`
+`python benchmarks/language.py DATA [--packages DIR] [--json FILE]`; lingua is asked where it is
+installed (`lingua-language-detector`). One thread, CPU time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import polars as pl
-
+os.environ["POLARS_MAX_THREADS"] = "1"  # read by polars when it is imported
 sys.path[:0] = [str(Path(__file__).parent.parent / "scripts")]
-from language_sources import held_out  # noqa: E402  # scripts are no package
 
+import polars as pl  # noqa: E402
+from language_sources import develops, held_out, learnt  # noqa: E402  # scripts are no package
+
+from mowa.corpus._config import CorpusConfig  # noqa: E402
 from mowa.corpus._language import (  # noqa: E402
     KNOWN,
     PROTECTED,
-    _identifier,
+    _word_sums,
+    iso_639_3,
+    language_signal,
     languages,
     protected_score,
 )
+from mowa.corpus._language_others import identify_other  # noqa: E402
 
-Guess = Callable[[pl.Series], list[str]]
+Guess = Callable[[list[str]], list[str]]
+Row = tuple[str, str, str]
+
+# Both of its sources are translations of programs.
+UNVERIFIED = frozenset({"dsb"})
+_CHARACTERS = 2000
+_SHORTEST = 50
+_TEXTS = 10_000
 
 
 def main() -> None:
@@ -36,48 +53,98 @@ def main() -> None:
     parser.add_argument("--packages", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    rows = [row for row in held_out(options.data, options.packages) if len(row[2]) >= 50]
-    texts = pl.Series([text for _, _, text in rows])
-    joined = " ".join(texts.sample(fraction=1.0, shuffle=True, seed=1).to_list())
-    thousands = pl.Series([joined[at : at + 1000] for at in range(0, 2_000_000, 1000)])
-    result = {}
-    for name, guess in (("mowa", _ours), ("py3langid", _theirs)):
-        start = time.process_time()
-        guess(thousands)
-        speed = len(thousands) / (time.process_time() - start)
-        result[name] = {"texts_a_second": round(speed)} | _accuracy(rows, guess(texts))
-    polish = [code == "pol" for _, code, _ in rows]
-    score = protected_score(texts, 2000)["protected_confidence"]
-    wanted = [code in PROTECTED for _, code, _ in rows]
-    result["protected"] = {
-        str(limit): {
-            "polish_caught": round((score.filter(pl.Series(polish)) > limit).mean() or 0, 5),
-            "protected_caught": round((score.filter(pl.Series(wanted)) > limit).mean() or 0, 4),
-        }
-        for limit in (0.3, 0.5, 0.7, 0.8, 0.9)
-    }
-    print(json.dumps(result, indent=1))
+    rows = [row for row in held_out(options.data, options.packages) if len(row[2]) >= _SHORTEST]
+    chosen_on = [row for row in rows if develops(row[0], row[2])]
+    tried_on = [row for row in rows if not develops(row[0], row[2])]
+    results = [
+        *_accuracies(tried_on),
+        *_caught(chosen_on, "development", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)),
+        *_caught(tried_on, "trial", (CorpusConfig().minimum_protected_confidence,)),
+        *_speeds(options.data),
+    ]
+    for found in results:
+        print("{what:<64} {ours:>11} {peer_value!s:>9} {peer!s:<10}".format(**found))
     if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+        told = {
+            "command": " ".join(sys.argv),
+            "versions": {name: _version(name) for name in ("mowa", "polars", "numpy", *PEERS)},
+            "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+            "date": datetime.now(UTC).date().isoformat(),
+            "results": results,
+        }
+        options.json.write_text(json.dumps(told, indent=1) + "\n")
 
 
-def _ours(texts: pl.Series) -> list[str]:
-    return languages(texts, 2000)["language"].to_list()
+def _result(
+    what: str, unit: str, ours: float, theirs: tuple[str, float] | None, target: float | None = None
+) -> dict[str, object]:
+    peer, value = theirs or (None, None)
+    ratio = round(ours / value, 2) if value else None
+    return {
+        "what": what, "unit": unit, "ours": ours, "peer": peer, "peer_value": value,
+        "ratio": ratio, "target": target,
+    }  # fmt: skip
 
 
-def _theirs(texts: pl.Series) -> list[str]:
-    return [_identifier().identify(text[:2000])[0] for text in texts]
+def _ours(texts: list[str]) -> list[str]:
+    return languages(pl.Series(texts), _CHARACTERS)["language"].to_list()
 
 
-def _accuracy(rows: list[tuple[str, str, str]], guesses: list[str]) -> dict[str, object]:
-    told: dict[str, Counter[bool]] = defaultdict(Counter)
+def _py3langid(texts: list[str]) -> list[str]:
+    return [identify_other(text[:_CHARACTERS])[0] for text in texts]
+
+
+def _lingua(texts: list[str]) -> list[str]:
+    from lingua import LanguageDetectorBuilder  # noqa: PLC0415  # may be absent
+
+    detector = LanguageDetectorBuilder.from_all_languages().build()
+    found = (detector.detect_language_of(text[:_CHARACTERS]) for text in texts)
+    return [iso_639_3(one.iso_code_639_3.name) or "und" if one else "und" for one in found]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+PEERS: dict[str, Guess] = {"py3langid": _py3langid, "lingua-language-detector": _lingua}
+
+
+def _peers() -> Iterator[tuple[str, Guess]]:
+    return ((name, guess) for name, guess in PEERS.items() if _version(name))
+
+
+def _accuracies(rows: list[Row]) -> Iterator[dict[str, object]]:
+    """Macro-F1, precision and recall, all on the trial's passages."""
+    texts = [text for _, _, text in rows]
+    ours = _scores(rows, _ours(texts))
+    theirs = {name: _scores(rows, guess(texts)) for name, guess in _peers()}
+    gated = sorted(code for code in ours if code in KNOWN - UNVERIFIED)
+
+    def mean(scores: dict[str, dict[str, float]]) -> float:
+        return round(sum(scores[code]["f1"] for code in gated) / len(gated), 4)
+
+    for name, scores in theirs.items():
+        what = f"macro-F1 of {len(gated)} languages, {len(rows):,} passages"
+        yield _result(what, "F1", mean(ours), (name, mean(scores)), 0.97)
+        both = (scores["pol"]["precision"], ours["pol"]["precision"])
+        yield _result("precision of Polish", "share", both[1], (name, both[0]), 0.995)
+    for code in sorted(KNOWN & ours.keys()):
+        for measure, value in ours[code].items():
+            name, scores = next(iter(theirs.items()))
+            yield _result(f"{code} {measure}", "share", value, (name, scores[code][measure]))
+    counts = Counter(code for _, code, _ in rows)
+    yield from (_result(f"{code} passages", "passages", n, None) for code, n in counts.items())
+
+
+def _scores(rows: list[Row], guesses: list[str]) -> dict[str, dict[str, float]]:
     pairs: Counter[tuple[str, str]] = Counter()
-    for (source, code, _), guess in zip(rows, guesses, strict=True):
-        true, found = (name if name in KNOWN else "other" for name in (code, guess))
-        told[f"{code} {source}"][true == found] += 1
-        pairs[true, found] += 1
+    for (_, code, _), guess in zip(rows, guesses, strict=True):
+        pairs[code, guess] += 1
     scores = {}
-    for code in sorted({true for true, _ in pairs} & KNOWN):
+    for code in {true for true, _ in pairs} & KNOWN:
         right = pairs[code, code]
         of = sum(n for (true, _), n in pairs.items() if true == code)
         called = sum(n for (_, found), n in pairs.items() if found == code)
@@ -86,11 +153,50 @@ def _accuracy(rows: list[tuple[str, str, str]], guesses: list[str]) -> dict[str,
             "recall": round(right / of, 4),
             "f1": round(2 * right / max(of + called, 1), 4),
         }
-    return {
-        "macro_f1": round(sum(score["f1"] for score in scores.values()) / len(scores), 4),
-        "languages": scores,
-        "accuracy": {key: round(n[True] / n.total(), 4) for key, n in sorted(told.items())},
-    }
+    return scores
+
+
+def _caught(rows: list[Row], part: str, limits: tuple[float, ...]) -> Iterator[dict[str, object]]:
+    """How many Polish and protected passages score above each threshold, by source."""
+    scores = protected_score(pl.Series([text for *_, text in rows]), _CHARACTERS)
+    frame = pl.DataFrame(
+        [(f"{code} {source}", code) for source, code, _ in rows],
+        schema=["group", "code"],
+        orient="row",
+    ).with_columns(scores["protected_confidence"].alias("score"))
+    frame = frame.filter(pl.col("code").is_in(["pol", *PROTECTED]))
+    for limit in limits:
+        shares = frame.group_by("group").agg((pl.col("score") > limit).mean())
+        whole = frame.filter(pl.col("code") == "pol").select((pl.col("score") > limit).mean())
+        yield _result(f"pol, {part}: above {limit}", "share", round(whole.item(), 5), None)
+        for group, share in shares.sort("group").rows():
+            yield _result(f"{group}, {part}: above {limit}", "share", round(share, 5), None)
+
+
+def _speeds(data: Path) -> Iterator[dict[str, object]]:
+    """Texts of 1,000 characters a second: 10,000 in Polish, of every kind, none seen before."""
+    sources = (*held_out(data), *learnt(data, data))
+    whole = " ".join(text for _, code, text in sources if code == "pol")
+    step = max(len(whole) // _TEXTS, 1000)
+    texts = [whole[at : at + 1000] for at in range(0, len(whole) - 1000, step)]
+    series, few = pl.Series(texts), texts[:: len(texts) // 300]
+    whats = {"language": languages, "language, paragraphs, protected": language_signal}
+    speeds = {}
+    for what, measure in whats.items():
+        _word_sums.cache_clear()
+        measure(series[:1], _CHARACTERS)
+        speeds[what] = round(_a_second(lambda run=measure: run(series, _CHARACTERS), len(texts)))
+    for name, guess in _peers():
+        guess(few[:1])
+        theirs = round(_a_second(lambda run=guess: run(few), len(few)))
+        for what, ours in speeds.items():
+            yield _result(f"{what}: {len(texts):,} texts", "texts/s", ours, (name, theirs), 10_000)
+
+
+def _a_second(work: Callable[[], object], count: int) -> float:
+    start = time.process_time()
+    work()
+    return count / (time.process_time() - start)
 
 
 if __name__ == "__main__":

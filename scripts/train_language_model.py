@@ -16,12 +16,14 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import floret
 import polars as pl
 from language_sources import learnt
 
 from mowa.corpus._language import KNOWN, NOISE, letters
+from mowa.corpus._language_model import LONGEST_WORD, LanguageModel, rounded, write_model
 
 SEED = 20_261
 # Characters of each source that are taken at most, so that one kind of text does not speak for a
@@ -29,7 +31,10 @@ SEED = 20_261
 _OF_A_SOURCE = 900_000
 _OF_POLISH = 3_000_000
 _OF_OTHERS = 200_000
-_PROTECTED = {"szl": 1, "csb": 2, "hsb": 1, "dsb": 1}
+# Slavic languages that the model does not name, and would else take for one that it does.
+_NEIGHBOURS = frozenset({"bul", "hbs", "mkd", "slv", "srp"})
+_OF_NEIGHBOURS = 600_000
+_PROTECTED = {"szl": 2, "csb": 2, "hsb": 1, "dsb": 1}
 _WITHOUT_MARKS = 0.25
 
 
@@ -38,15 +43,28 @@ def main(data: Path, packages: Path, out: Path) -> None:
     rng = random.Random(SEED)
     lines = [f"__label__{code} {line}" for code, line in pieces(data, packages, rng)]
     rng.shuffle(lines)
+    write_model(taught(lines), out)
+    print(f"{len(lines):,} pieces, {out.stat().st_size:,} bytes")
+
+
+def taught(lines: list[str]) -> LanguageModel:
+    """A model of lines that begin with their label."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "lines.txt"
         file.write_text("\n".join(lines) + "\n")
         model = floret.train_supervised(
-            str(file), dim=16, minn=2, maxn=4, bucket=1 << 16, minCount=1 << 30, epoch=3, lr=0.5,
+            str(file), dim=16, minn=2, maxn=5, bucket=1 << 17, minCount=1 << 30, epoch=3, lr=0.5,
             loss="softmax", thread=1, seed=SEED, verbose=0,
         )  # fmt: skip
-    model.save_model(str(out))
-    print(f"{len(lines):,} pieces, {out.stat().st_size:,} bytes")
+    return converted(model.f)
+
+
+def converted(model: Any) -> LanguageModel:
+    """The model of floret as ours."""
+    told = model.getArgs()
+    labels = [label.removeprefix("__label__") for label in model.getLabels("strict")[0]]
+    sizes = (told.minn, told.maxn)
+    return rounded(labels, sizes, model.getInputMatrix(), model.getOutputMatrix())
 
 
 def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str, str]]:
@@ -56,7 +74,7 @@ def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str
         texts[code, source].append(text)
     for (code, _), found in sorted(texts.items()):
         rng.shuffle(found)
-        most = _OF_POLISH if code == "pol" else _OF_A_SOURCE if code in KNOWN else _OF_OTHERS
+        most = _most(code)
         normal = letters(pl.Series(found)).to_list()
         for _ in range(_PROTECTED.get(code, 1)):
             taken = 0
@@ -71,8 +89,16 @@ def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str
         yield NOISE, letters(pl.Series([_noise(rng)])).item()
 
 
+def _most(code: str) -> int:
+    if code == "pol":
+        return _OF_POLISH
+    if code in _NEIGHBOURS:
+        return _OF_NEIGHBOURS
+    return _OF_A_SOURCE if code in KNOWN else _OF_OTHERS
+
+
 def _cut(texts: list[str], rng: random.Random) -> Iterator[str]:
-    words = [word for text in texts for word in text.split()]
+    words = [word[:LONGEST_WORD] for text in texts for word in text.split()]
     start = 0
     while start < len(words):
         length = rng.choice((3, 6, 10, 16, 25, 40))

@@ -42,7 +42,10 @@ class SignalsConfig(StepConfig):
         description="names of the signals; several steps may measure different ones",
     )
     language_characters: int = Field(
-        2_000, ge=100, description="the language is identified on so many characters from the start"
+        2_000,
+        ge=100,
+        le=100_000,
+        description="the language is identified on so many characters from the start",
     )
     word_lists: dict[str, str] = runtime(
         {},
@@ -128,7 +131,7 @@ class CorpusConfig(StepConfig):
         None, description="filters of the language pack that are applied; without it, all of them"
     )
     minimum_protected_confidence: float = Field(
-        0.5,
+        0.2,
         gt=0,
         le=1,
         description="how likely a protected variety must be for a document to be set apart",
