@@ -128,12 +128,14 @@ def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
         for frame in group.iter_slices(_ROWS):
             documents += frame.height
             bare = frame
-            own = [name for name in parts if name in _MEASURES]
+            own = [name for name in parts if name in _MEASURES and name not in _OF_BARE]
             measured = measure(frame, own, work.language, work.config)
             if repeated is not None:
                 cut = boilerplate(frame, repeated, _LINES)
                 measured["boilerplate"] = _renamed("boilerplate", cut)
                 bare = frame.with_columns(apply_edits(frame["text"], cut["edits"]))
+            own = [name for name in parts if name in _OF_BARE]
+            measured |= measure(bare, own, work.language, work.config)
             for name, found in measured.items():
                 parts[name].append(found)
             if "duplicates" in work.names:
@@ -210,4 +212,6 @@ _MEASURES: dict[str, Measure] = {
     "speakleash": lambda texts, tokens, pack, _: speakleash(texts, pack.stop_words, tokens=tokens),
     "personal_data": lambda texts, _, __, ___: find(texts),
 }
+# What filters look at: the text without what its host puts around it, where that is known.
+_OF_BARE = frozenset(("gopher", "fineweb", "composition"))
 _TOKENISED = frozenset(("gopher", "fineweb", "composition", "speakleash"))

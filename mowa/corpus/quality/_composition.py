@@ -1,4 +1,4 @@
-"""The signal `composition@1`: what letters and words are made of, against gibberish."""
+"""The signal `composition@2`: what letters and words are made of, against gibberish."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ COMPOSITION = pa.schema(
         ("own_letter_word_ratio", pa.float64()),
         ("different_word_ratio", pa.float64()),
         ("long_word_character_ratio", pa.float64()),
+        ("brace_ratio", pa.float64()),
     ]
 )
 
@@ -30,13 +31,15 @@ def composition(texts: pl.Series, letters: str, *, tokens: Tokens | None = None)
     * `own_letter_ratio`: letters of the language beyond a–z (`letters`), of all letters;
     * `own_letter_word_ratio`: words with one of them, of all words with a letter;
     * `different_word_ratio`: different words of the first 200 with a letter, in lower case;
-    * `long_word_character_ratio`: characters in words of more than 25, of those of all words.
+    * `long_word_character_ratio`: characters in words of more than 25, of those of all words;
+    * `brace_ratio`: curly brackets, of all characters: C4 drops a text with one, but some prose
+      has them, and programs have many.
 
     A ratio of nothing is 0.
 
     Example:
         >>> composition(pl.Series(["Żółw żółwiowi"]), "ąćęłńóśźż").row(0)
-        (0.5, 1.0, 1.0, 0.0)
+        (0.5, 1.0, 1.0, 0.0, 0.0)
     """
     texts = texts.fill_null("")
     tokens = tokens or tokens_of(texts)
@@ -57,7 +60,9 @@ def composition(texts: pl.Series, letters: str, *, tokens: Tokens | None = None)
     rows = pl.DataFrame({"row": np.arange(len(texts))}).join(
         by_row, on="row", how="left", maintain_order="left"
     )
-    return pl.DataFrame({"own_letter_ratio": shares(own, every)}).hstack(
+    braces = texts.str.count_matches("[{}]").to_numpy().astype(np.int64)
+    characters = texts.str.len_chars().to_numpy().astype(np.int64)
+    found = pl.DataFrame({"own_letter_ratio": shares(own, every)}).hstack(
         rows.select(
             pl.col("own").fill_null(0.0).alias("own_letter_word_ratio"),
             (pl.col("different") / pl.col("of")).fill_null(0.0).alias("different_word_ratio"),
@@ -66,3 +71,4 @@ def composition(texts: pl.Series, letters: str, *, tokens: Tokens | None = None)
             .alias("long_word_character_ratio"),
         )
     )
+    return found.with_columns(pl.Series("brace_ratio", shares(braces, characters)))
