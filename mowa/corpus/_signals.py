@@ -135,13 +135,7 @@ def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
     for group in read_groups(work.path, _READ):
         for frame in group.iter_slices(_ROWS):
             documents += frame.height
-            bare = frame
-            seen = _Seen(frame["text"])
-            measured = _measured(seen, own, work.language, work.config)
-            if repeated is not None:
-                cut = boilerplate(frame, repeated, work.lines, characters=seen.characters)
-                measured["boilerplate"] = _renamed("boilerplate", cut)
-                bare = frame.with_columns(apply_edits(frame["text"], cut["edits"]))
+            measured, bare = _of_both(frame, repeated, own, work)
             for name, found in measured.items():
                 parts[name].append(found)
             if "duplicates" in work.names:
@@ -162,6 +156,25 @@ def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
     return {"files": files, "documents": documents, "languages": found_languages}
 
 
+def _of_both(
+    frame: pl.DataFrame, repeated: pl.DataFrame | None, names: Sequence[str], work: _Work
+) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    """What is measured of documents, and the documents without what their hosts repeat."""
+    bare = frame
+    seen = seen_bare = _Seen(frame["text"])
+    measured = {}
+    if repeated is not None:
+        cut = boilerplate(frame, repeated, work.lines, characters=seen.characters)
+        measured["boilerplate"] = _renamed("boilerplate", cut)
+        if cut["edits"].list.len().sum():
+            bare = frame.with_columns(apply_edits(frame["text"], cut["edits"]))
+            seen_bare = _Seen(bare["text"])
+    for name in names:
+        which = seen_bare if name in _OF_BARE else seen
+        measured[name] = _measured(name, which, work.language, work.config)
+    return measured, bare
+
+
 def count_lines(work: _Work, out: Path) -> dict[str, Any]:
     """Count the lines of each host in one shard, for those that it repeats to be found."""
     lines = [
@@ -180,20 +193,6 @@ _READ = ("doc_id", "text", "host")
 _ROWS = 256
 
 
-def measure(
-    frame: pl.DataFrame, names: Sequence[str], pack: LanguagePack, config: SignalsConfig
-) -> dict[str, pl.DataFrame]:
-    """What the signals of these names say of documents, by name, with the columns of the table.
-
-    Args:
-        frame: The column `text`, one row a document.
-        names: Which signals.
-        pack: The language pack.
-        config: What the recipe says.
-    """
-    return _measured(_Seen(frame["text"]), names, pack, config)
-
-
 class _Seen:
     """Texts, and what several signals look at of them, made when the first one asks."""
 
@@ -209,10 +208,8 @@ class _Seen:
         return tokens_of(self.texts, self.characters)
 
 
-def _measured(
-    seen: _Seen, names: Sequence[str], pack: LanguagePack, config: SignalsConfig
-) -> dict[str, pl.DataFrame]:
-    return {name: _renamed(name, _MEASURES[name](seen, pack, config)) for name in names}
+def _measured(name: str, seen: _Seen, pack: LanguagePack, config: SignalsConfig) -> pl.DataFrame:
+    return _renamed(name, _MEASURES[name](seen, pack, config))
 
 
 def _renamed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -237,3 +234,5 @@ _MEASURES: dict[str, Measure] = {
     "speakleash": lambda seen, pack, _: speakleash(seen.texts, pack.stop_words, tokens=seen.tokens),
     "personal_data": lambda seen, _, __: find(seen.texts),
 }
+# What filters look at: the text without what its host puts around it, where that is known.
+_OF_BARE = frozenset(("gopher", "fineweb", "composition"))

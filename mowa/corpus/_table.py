@@ -101,10 +101,10 @@ SIGNALS = {
         *(
             Signal(name, revision, _prefixed(name, columns))
             for name, revision, columns in (
-                ("gopher", 1, GOPHER),
+                ("gopher", 2, GOPHER),
                 ("c4", 1, C4),
-                ("fineweb", 1, FINEWEB),
-                ("composition", 1, COMPOSITION),
+                ("fineweb", 2, FINEWEB),
+                ("composition", 2, COMPOSITION),
                 ("speakleash", 1, SPEAKLEASH),
                 ("boilerplate", 2, BOILERPLATE),
                 ("personal_data", 1, PERSONAL_DATA),

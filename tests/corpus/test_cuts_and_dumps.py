@@ -5,13 +5,15 @@ import random
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "personal"))
 from made import VALUES, made
 
 from mowa import languages
-from mowa.corpus import decided_documents, kept_documents, shard_names, why
+from mowa.corpus import SignalsConfig, decided_documents, kept_documents, shard_names, why
+from mowa.corpus.quality import composition, fineweb, gopher
 from mowa.errors import DataError, UsageError
 from mowa.languages import PersonalDataDensity
 
@@ -78,6 +80,44 @@ def test_lines_that_were_not_measured_cannot_be_cut(pages):
         with pytest.raises(UsageError, match=f"'{name}' was not measured"):
             world.corpus([documents], few, "x", held_out=0.3, cut_lines=[name])
     assert world.corpus([documents], few, "y", held_out=0.3)
+
+
+def test_filters_look_at_the_text_without_what_its_host_repeats(world):
+    """Else a short article amid long menus would be judged by the menus."""
+    menu = "Kultura\nSport\nReklama\nWideo\nMapa serwisu\nKontakt"
+    rows = [
+        {
+            "id": f"{n}",
+            "url": f"https://gazeta.example/{n}",
+            "text": f"{menu}\n\n{PROSE.format(n)}\n{PROSE.format(n + 300)}\n\n{menu}",
+        }
+        for n in range(20)
+    ]
+    world.jsonl("siec/a.jsonl", rows)
+    documents = world.documents([world.inventory("siec", "siec")])
+    with_hosts = world.signals([documents], "with")
+    without = world.signals(
+        [documents], "without", measure=[n for n in SignalsConfig().measure if n != "boilerplate"]
+    )
+    texts = pl.Series([f"{PROSE.format(n)}\n{PROSE.format(n + 300)}" for n in range(20)])
+    pack = world.pack
+    expected = {
+        "gopher@2": gopher(texts, pack.stop_words),
+        "fineweb@2": fineweb(texts, terminal=pack.terminal_punctuation),
+        "composition@2": composition(texts, pack.letters),
+    }
+    for folder, frame in expected.items():
+        [path] = (with_hosts.path / "signals" / folder).glob("*.parquet")
+        found = pl.read_parquet(path)
+        assert sorted(map(str, found.rows())) == sorted(map(str, frame.rows())), folder
+        [path] = (without.path / "signals" / folder).glob("*.parquet")
+        assert pl.read_parquet(path).rows() != found.rows()
+    for folder in ("counts@1", "c4@1", "language@3", "personal_data@1"):
+        same = [
+            pl.read_parquet(next((one.path / "signals" / folder).glob("*.parquet"))).rows()
+            for one in (with_hosts, without)
+        ]
+        assert same[0] == same[1]
 
 
 def leak(seed, count, between):

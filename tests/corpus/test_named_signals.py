@@ -302,9 +302,9 @@ def test_a_quality_model_asks_for_the_very_revision_of_its_signals(world, tmp_pa
     record = json.loads((out / "model.json").read_text("utf-8"))
     model = world._artifact("classifier", "q", out)
     for change, says in (
-        (("gopher@1/", "gopher@7/"), "trained on gopher@7, and the step reads gopher@1"),
-        (("gopher@1/", "smak@1/"), "trained on smak@1, and the step reads no such signal"),
-        (("gopher_words", "gopher_wodrs"), "gopher@1 has no such column"),
+        (("gopher@2/", "gopher@7/"), "trained on gopher@7, and the step reads gopher@2"),
+        (("gopher@2/", "smak@1/"), "trained on smak@1, and the step reads no such signal"),
+        (("gopher_words", "gopher_wodrs"), "gopher@2 has no such column"),
     ):
         features = [name.replace(*change) for name in record["features"]]
         (out / "model.json").write_text(json.dumps({**record, "features": features}), "utf-8")

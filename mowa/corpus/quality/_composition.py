@@ -1,4 +1,4 @@
-"""The signal `composition@1`: what letters and words are made of, against gibberish."""
+"""The signal `composition@2`: what letters and words are made of, against gibberish."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ COMPOSITION = pa.schema(
         ("own_letter_word_ratio", pa.float64()),
         ("different_word_ratio", pa.float64()),
         ("long_word_character_ratio", pa.float64()),
+        ("brace_ratio", pa.float64()),
     ]
 )
 
@@ -29,13 +30,15 @@ def composition(texts: pl.Series, letters: str, *, tokens: Tokens | None = None)
     * `own_letter_ratio`: letters of the language beyond a–z (`letters`), of all letters;
     * `own_letter_word_ratio`: words with one of them, of all words with a letter;
     * `different_word_ratio`: different words of the first 200 with a letter, in lower case;
-    * `long_word_character_ratio`: characters in words of more than 25, of those of all words.
+    * `long_word_character_ratio`: characters in words of more than 25, of those of all words;
+    * `brace_ratio`: curly brackets, of all characters: C4 drops a text with one, but some prose
+      has them, and programs have many.
 
     A ratio of nothing is 0.
 
     Example:
         >>> composition(pl.Series(["Żółw żółwiowi"]), "ąćęłńóśźż").row(0)
-        (0.5, 1.0, 1.0, 0.0)
+        (0.5, 1.0, 1.0, 0.0, 0.0)
     """
     tokens = tokens or tokens_of(texts)
     characters = tokens.characters
@@ -61,5 +64,6 @@ def composition(texts: pl.Series, letters: str, *, tokens: Tokens | None = None)
             "long_word_character_ratio": shares(
                 characters.by_text(long_, long_.lengths), characters.by_text(words, words.lengths)
             ),
+            "brace_ratio": shares(characters.sums(characters.among("{}")), characters.per_text),
         }
     )

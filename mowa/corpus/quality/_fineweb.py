@@ -1,4 +1,4 @@
-"""The signal `fineweb@1`: what FineWeb's own filter looks at, lines and line breaks."""
+"""The signal `fineweb@2`: what FineWeb's own filter looks at, lines and line breaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signal `gopher@1`: what the filters of Gopher look at, quality and repetition."""
+"""The signal `gopher@2`: what the filters of Gopher look at, quality and repetition."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from mowa.languages import load
 from mowa.sample import _planted
 from mowa.sample._compose import compose
 
-SIGNALS = {"gopher@1": GOPHER, "c4@1": C4, "fineweb@1": FINEWEB, "composition@1": COMPOSITION}
+SIGNALS = {"gopher@2": GOPHER, "c4@1": C4, "fineweb@2": FINEWEB, "composition@2": COMPOSITION}
 
 
 def passes(texts, name):

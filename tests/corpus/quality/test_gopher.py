@@ -1,4 +1,4 @@
-"""`gopher@1` and `fineweb@1` against walks over words and lines."""
+"""`gopher@2` and `fineweb@2` against walks over words and lines."""
 
 from collections import Counter
 

@@ -104,3 +104,7 @@ def test_lists_that_are_no_lists_are_refused(content, tmp_path):
         read_word_list(path)
     with pytest.raises(DataError, match="cannot be read"):
         read_word_list(tmp_path / "absent.txt")
+
+
+def test_an_empty_list_hits_nothing():
+    assert word_lists(pl.Series(["kot"]), {"x": Patterns(())}).row(0) == (0, 0.0)
