@@ -135,7 +135,8 @@ def measure_shard(work: _Work, out: Path) -> dict[str, Any]:
                 measured["boilerplate"] = _renamed("boilerplate", cut)
                 bare = frame.with_columns(apply_edits(frame["text"], cut["edits"]))
             own = [name for name in parts if name in _OF_BARE]
-            measured |= measure(bare, own, work.language, work.config)
+            kept = bare.with_columns(pl.col("text").str.strip_chars("\n"))
+            measured |= measure(kept, own, work.language, work.config)
             for name, found in measured.items():
                 parts[name].append(found)
             if "duplicates" in work.names:
