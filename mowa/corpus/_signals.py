@@ -168,7 +168,7 @@ def _of_both(
         measured["boilerplate"] = _renamed("boilerplate", cut)
         if cut["edits"].list.len().sum():
             bare = frame.with_columns(apply_edits(frame["text"], cut["edits"]))
-            seen_bare = _Seen(bare["text"])
+            seen_bare = _Seen(bare["text"].str.strip_chars("\n"))
     for name in names:
         which = seen_bare if name in _OF_BARE else seen
         measured[name] = _measured(name, which, work.language, work.config)

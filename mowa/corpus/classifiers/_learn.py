@@ -32,8 +32,8 @@ TREES: dict[str, Any] = {
     "early_stopping": False,
     "random_state": 0,
 }
-# Of 0.1, 0.25, 0.5 and 1 the best over five folds of 8,000 sentences of 8TAGS's training part
-# (.615, .621, .616, .607), and of 3,000 (benchmarks/topics.py).
+# The best of 0.1, 0.25, 0.5 and 1 over five folds of 8,000 sentences to learn from of 8TAGS (.615,
+# .621, .616, .607), and of 3,000: benchmarks/topics.py.
 LINES: dict[str, Any] = {"C": 0.25, "random_state": 0}
 
 
