@@ -185,7 +185,7 @@ def search(
         )
     if not as_json:
         more = ", and perhaps more: raise --limit" if count == limit else ""
-        console.print(f"{count:,} documents{more}")
+        console.print(f"{count:,} document{'' if count == 1 else 's'}{more}")
 
 
 def _counts(what: str, counts: Mapping[str, Any]) -> None:
