@@ -22,7 +22,7 @@ import floret
 import polars as pl
 from language_sources import learnt
 
-from mowa.corpus._language import KNOWN, NOISE, PROTECTED, letters
+from mowa.corpus._language import KNOWN, NOISE, letters
 from mowa.corpus._language_model import LONGEST_WORD, LanguageModel, rounded, write_model
 
 SEED = 20_261
@@ -30,13 +30,11 @@ SEED = 20_261
 # language, and a source of few texts is not drowned.
 _OF_A_SOURCE = 900_000
 _OF_POLISH = 3_000_000
-_OF_ENGLISH = 2_000_000
 _OF_OTHERS = 200_000
 # Slavic languages that the model does not name, and would else take for one that it does.
 _NEIGHBOURS = frozenset({"bul", "hbs", "mkd", "slv", "srp"})
 _OF_NEIGHBOURS = 600_000
-# How often a source of a protected variety is taken again, until it has so many characters.
-_OF_PROTECTED = 1_000_000
+_PROTECTED = {"szl": 2, "csb": 2, "hsb": 1, "dsb": 1}
 _WITHOUT_MARKS = 0.25
 
 
@@ -78,10 +76,7 @@ def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str
         rng.shuffle(found)
         most = _most(code)
         normal = letters(pl.Series(found)).to_list()
-        again = 1
-        if code in PROTECTED:
-            again += _OF_PROTECTED // max(sum(map(len, normal)), 1)
-        for _ in range(again):
+        for _ in range(_PROTECTED.get(code, 1)):
             taken = 0
             for line in _cut(normal, rng):
                 if taken > most:
@@ -97,8 +92,6 @@ def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str
 def _most(code: str) -> int:
     if code == "pol":
         return _OF_POLISH
-    if code == "eng":
-        return _OF_ENGLISH
     if code in _NEIGHBOURS:
         return _OF_NEIGHBOURS
     return _OF_A_SOURCE if code in KNOWN else _OF_OTHERS
