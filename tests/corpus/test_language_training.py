@@ -16,6 +16,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 # The lowest that a change of the model may bring them to (`docs/languages.md` has the figures).
 MACRO_F1 = 0.97
 PRECISION_OF_POLISH = 0.995
+PRECISION_WITH_PACKAGES = 0.99  # beside the Silesian of programs
 
 
 @pytest.fixture(autouse=True)
@@ -77,4 +78,5 @@ def test_macro_f1_and_the_precision_of_polish_hold_on_sources_never_seen():
     ]
     assert len(scores) >= 9
     assert sum(scores) / len(scores) >= MACRO_F1
-    assert (right["true"] == "pol").sum() / (frame["found"] == "pol").sum() >= PRECISION_OF_POLISH
+    precision = (right["true"] == "pol").sum() / (frame["found"] == "pol").sum()
+    assert precision >= (PRECISION_WITH_PACKAGES if packages else PRECISION_OF_POLISH)
