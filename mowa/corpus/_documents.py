@@ -264,7 +264,7 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
         charset=record.encoding,
         main_content=work.main_content,
         extraction=work.extraction,
-        address=record.url is None,
+        latest=work.source.get("collected_at"),
     )
     if page.problem == "binary":
         return Skipped(record.locator, "binary", "what claims to be HTML is not text")
@@ -276,6 +276,8 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
         html=None,
         url=record.url or page.url,
         title=record.title or page.title,
+        author=record.author or page.author,
+        date=record.date or page.date,
         # The steward's word about a source counts more than what a page says of itself.
         language=record.language or work.source.get("language") or page.language,
         licence=record.licence or page.licence,

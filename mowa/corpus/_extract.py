@@ -1,18 +1,17 @@
-"""Text, title and declared language of a raw HTML page."""
+"""Text of a raw HTML page, and what the page says of itself."""
 
 from __future__ import annotations
 
 import codecs
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import detect_mime, map_encoding_to_html5
-from resiliparse.parse.html import DocumentNode, ElementNode, HTMLTree
+from resiliparse.parse.html import HTMLTree
 
 from mowa.collect import decode, parseable
-from mowa.rights import stated_licence
+from mowa.corpus.extraction import about
 
 # Telling main content from boilerplate takes time in proportion to elements x depth. Browsers stop
 # nesting at 512 elements (Blink, kMaximumHTMLParserDOMTreeDepth); pages of the web rarely pass 60.
@@ -22,19 +21,6 @@ _TOO_DEEP = "*" + ">*" * _MAX_DEPTH
 # trafilatura takes some 13 ms for a page of 145 kB (its own evaluation pages, one core). A bound by
 # time in the place of one by size would make the corpus depend on the machine.
 _MAX_EXACT_CHARACTERS = 4_000_000
-
-_ADDRESS = 'link[rel~="canonical" i], meta[property="og:url" i]'
-_RIGHTS = ("license", "dc.rights", "dcterms.rights", "dcterms.license", "dc:rights")
-_LICENCE = ", ".join(
-    [f'{tag}[rel~="license" i]' for tag in ("link", "a", "area")]
-    + [
-        f'{tag}[{key}="{name}" i]'
-        for tag, key in (("meta", "name"), ("meta", "property"), ("link", "rel"))
-        for name in _RIGHTS
-    ]
-)
-
-_SPEAKS_OF_RIGHTS = re.compile(r"license|dc[.:]rights|dcterms\.", re.IGNORECASE)
 
 # Compressed data hold ten per cent of control bytes; text in any encoding but UTF-16 next to none.
 _HEAD = 4_096
@@ -48,7 +34,7 @@ class Page:
 
     Attributes:
         text: The text, paragraphs apart, not yet normalised; empty where there is none.
-        title: What stands in ``<title>``.
+        title: What it calls itself.
         language: What stands in ``<html lang>``.
         problem: ``binary`` (not text at all), ``too-deep`` (all text was taken, because elements
             are nested too deeply to tell main content), ``cut`` (what follows a tag with too many
@@ -57,6 +43,8 @@ class Page:
             None.
         url: Where the page says that it belongs: ``<link rel="canonical">`` or ``og:url``, if that
             is an address of the web.
+        author: Who wrote it, as it says; several names are apart by ``; ``.
+        date: The day, month or year on which it was published, as ISO 8601.
         licence: What the page says outright that it is under, as an SPDX expression.
         notes: What was done to it, and what its licence could not be told by.
     """
@@ -66,6 +54,8 @@ class Page:
     language: str | None = None
     problem: str | None = None
     url: str | None = None
+    author: str | None = None
+    date: str | None = None
     licence: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -76,16 +66,16 @@ def extract(
     charset: str | None = None,
     main_content: bool = True,
     extraction: Literal["fast", "exact"] = "fast",
-    address: bool = True,
+    latest: str | None = None,
 ) -> Page:
-    """Text, title and declared language of an HTML page.
+    """Text of an HTML page, its declared language, and what it says of itself.
 
     Args:
         html: The page as it was served.
         charset: What the HTTP header claims.
         main_content: Leave out navigation, comments, post metadata and other boilerplate.
         extraction: What tells main content: resiliparse (fast) or trafilatura (exact).
-        address: Look for the address that the page gives itself.
+        latest: The day on which the page was collected; it is of no later day.
     """
     if _is_binary(html, charset):
         return Page("", problem="binary")
@@ -117,18 +107,23 @@ def extract(
     if is_empty and text:
         problem = problem or "exact-empty"
     language = root.getattr("lang") if root is not None else None
-    # Looking through all elements takes a tenth of the time of a page; most say nothing.
-    states = _SPEAKS_OF_RIGHTS.search(source) is not None
-    licence, stated = _licence(document) if states else (None, ())
+    said = about(document, _ascii(html, source), title=tree.title or None, latest=latest)
     return Page(
         text,
-        tree.title or None,
+        said.title,
         language or None,
         problem,
-        url=_address(document) if address else None,
-        licence=licence,
-        notes=(*notes, *stated),
+        url=said.url,
+        author=said.author,
+        date=said.date,
+        licence=said.licence,
+        notes=(*notes, *said.notes),
     )
+
+
+def _ascii(html: bytes, source: str) -> bytes:
+    """Bytes that hold what is ASCII in the page: those of UTF-16 do not."""
+    return source.encode("utf-8", "replace") if b"\0" in html[:_HEAD] else html
 
 
 def _exact(source: str) -> str:
@@ -161,32 +156,3 @@ def _is_binary(html: bytes, charset: str | None) -> bool:
 def _is_utf_16(charset: str | None) -> bool:
     name = map_encoding_to_html5(charset, fallback_utf8=False) if charset else None
     return name is not None and name.startswith("utf-16")
-
-
-def _address(document: DocumentNode) -> str | None:
-    found: dict[str, str] = {}
-    for node in document.query_selector_all(_ADDRESS):
-        address = _value(node)
-        if re.match(r"https?://[^\s/]\S*\Z", address):
-            found.setdefault(node.tag or "", address)
-    return found.get("link", found.get("meta"))
-
-
-def _licence(document: DocumentNode) -> tuple[str | None, tuple[str, ...]]:
-    """The one licence that the page names for itself, and a note where it names several.
-
-    A link that only leads to a licence says nothing: it must be marked as the licence. Where marks
-    disagree, one of them is for a picture or a quotation, and nothing tells which.
-    """
-    found: set[str] = set()
-    for node in document.query_selector_all(_LICENCE):
-        named = stated_licence(_value(node))
-        if named is not None:
-            found.add(named)
-    if len(found) > 1:
-        return None, ("licence-ambiguous",)
-    return (found.pop(), ("licence-from-page",)) if found else (None, ())
-
-
-def _value(node: ElementNode) -> str:
-    return (node.getattr("content" if node.tag == "meta" else "href") or "").strip()
