@@ -284,7 +284,7 @@ def test_parts_of_a_record_are_one_text(world, monkeypatch):
 
 
 def test_the_exact_mode_says_by_which_version_and_how_many_pages_were_too_large(world, monkeypatch):
-    monkeypatch.setattr(_extract, "_MAX_EXACT_CHARACTERS", 2_000)
+    monkeypatch.setattr(_extract, "_MAX_CHARACTERS", 2_000)
     pages = [f"<body><article><p>{LONG * times}</p></article>".encode() for times in (3, 90)]
     world.warc("teksty/a.warc.gz", [(f"p{n}", f"https://a.pl/{n}", p) for n, p in enumerate(pages)])
     artifact = world.documents([world.inventory()], extraction="exact")

@@ -162,7 +162,7 @@ def test_a_page_gives_the_exact_mode_the_same_text_each_time():
 
 
 def test_a_page_too_large_for_the_exact_mode_is_read_by_the_fast_one(monkeypatch):
-    monkeypatch.setattr(_extract, "_MAX_EXACT_CHARACTERS", 100)
+    monkeypatch.setattr(_extract, "_MAX_CHARACTERS", 100)
     page = extract(ARTICLE.encode(), extraction="exact")
     assert page.problem == "too-large"
     assert page.text == extract(ARTICLE.encode()).text

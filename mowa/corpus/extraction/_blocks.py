@@ -12,13 +12,11 @@ from mowa.corpus.extraction._hints import CELLS, TAGS, hints_of
 
 # An object for each node costs more than the whole parse: the serialised page is taken apart
 # instead. The serialiser closes all tags, quotes all values and escapes quotes in values.
-_TOKEN = re.compile(
-    r'<(/?)([a-zA-Z][^\s/>]*+)((?:\s=?[^=>\s]*+(?:="[^"]*+")?+)*+)\s*/?>([^<]*+)'
-)
+_TOKEN = re.compile(r'<(/?)([a-zA-Z][^\s/>]*+)((?:\s=?[^=>\s]*+(?:="[^"]*+")?+)*+)\s*/?>([^<]*+)')
 _COMMENT = re.compile(r"<!--.*?-->|<!--.*\Z", re.DOTALL)
 _NOT_TEXT = (
-    "script, style, template, noscript, iframe, svg, math, object, canvas, select, textarea, button,"
-    " datalist, audio, video, noframes, noembed, xmp, plaintext, title, meta, link"
+    "script, style, template, noscript, iframe, svg, math, object, canvas, select, textarea,"
+    " button, datalist, audio, video, noframes, noembed, xmp, plaintext, title, meta, link"
 )
 _LINES = re.compile(r"[^\S\n]*\n")
 
@@ -92,7 +90,11 @@ def blocks_of(tree: HTMLTree) -> Blocks:
         return Blocks()
     for node in body.query_selector_all(_NOT_TEXT).values():
         node.decompose()
-    source = body.html
+    return blocks_in(body.html)
+
+
+def blocks_in(source: str) -> Blocks:
+    """The blocks of HTML that is well-formed as a serialiser writes it, without scripts."""
     if "<!--" in source:
         source = _COMMENT.sub("", source)
     return _walked(_TOKEN.findall(source))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mowa.corpus.extraction._blocks import Block, Blocks
 from mowa.corpus.extraction._hints import BITS, GROUPS, MEANT
 
-_ENDS = tuple(".!?…:;\"”’»)。！？")  # noqa: SIM905
+_ENDS = tuple('.!?…:;"”’»)。！？')
 _NOT_A_WORD = re.compile(r"[\W\d_]+")
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _OF_TAG = ("p", "heading", "li", "tr", "pre", "div", "other")

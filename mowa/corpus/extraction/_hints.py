@@ -31,8 +31,8 @@ _WORDS = {
     " whatsapp bookmark",
     "ad": "ad ads adv advert adverts advertisement advertising sponsor sponsored promo promotion"
     " banner anzeige reklama werbung dfp adsense affiliate",
-    "meta": "meta byline author authors date time timestamp posted info tag tags category categories"
-    " label labels published postmeta dateline credit rating stats views",
+    "meta": "meta byline author authors date time timestamp posted info tag tags category"
+    " categories label labels published postmeta dateline credit rating stats views",
     "pop": "cookie cookies consent gdpr rodo modal popup overlay newsletter subscribe subscription"
     " login signin signup register account paywall notice alert",
     "form": "form search input field button btn btns submit captcha",
@@ -45,9 +45,10 @@ _WORDS = {
     "list": "list lists teaser card cards grid item items tile archive excerpt feed listing results"
     " archives index",
     "shop": "cart basket price product products shop checkout wishlist offer offers buy",
-    "tool": "tool tools toolbar print action actions edit editsection download noprint screen reader"
-    " sr hidden visually control controls icon icons",
-    "profile": "profile avatar user username signature bio about biography nick member vcard postprofile",
+    "tool": "tool tools toolbar print action actions edit editsection download noprint screen"
+    " reader sr hidden visually control controls icon icons",
+    "profile": "profile avatar user username signature bio about biography nick member vcard"
+    " postprofile",
     "reference": "references reflist footnotes footnote infobox hatnote catlinks ambox sources",
     "text": "lead standfirst summary abstract paragraph para perex intro quote blockquote answer",
 }

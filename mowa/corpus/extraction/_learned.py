@@ -1,4 +1,4 @@
-"""Main text by a small forest of boosted trees that says of each block whether it is a part of it."""
+"""Main text by boosted trees that say of each block whether it is a part of it."""
 
 from __future__ import annotations
 
