@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # scripts are no package
 """Invented pages whose main text is known: templates of blogs, papers, shops, forums and wikis.
 
 Main text carries `MAIN` in each run of text, and what may be counted either way (`EITHER`: titles,
@@ -11,41 +12,55 @@ from collections.abc import Callable, Iterator
 
 MAIN, EITHER = "\ue000", "\ue001"
 
-_BODY = """entry-content|post-content|article-body|article__body|content|story-body|post-body
-entry-content|td-post-content tagdiv-type|field field--name-body|article-text|single-content|post_text
-|richtext|text||main-content|col-md-8|page-content|body-text|artikel-text|tresc|wpb_wrapper|prose|
-articleBody|c-article__content|news-text|entry|node__content|blog-post-content|the-content|
-elementor-widget-theme-post-content|mw-parser-output|markdown-body|text_content|inhalt|single-post|
-detail-text|ArticleText|post hentry|content clearfix|texto|contenu|storytext|js-article-inner"""
-_BODIES = [part.replace("\n", " ").strip() for part in _BODY.split("|")]
-_WRAPS = """container|row|wrapper|inner|wrap|site|page|l-grid|elementor-section|col-12|content-wrapper
-|site-content|has-sidebar|with-sidebar right-sidebar|layout|grid|main|page-body|clearfix|outer|
-columns|td-container|site-inner|region region-content|block block-system|main-content-area|app|
-comments-open single single-post|sticky-header menu-open|ads-enabled theme-light|article-page""".split(
-    "|"
-)
-_SIDES = "sidebar|widget-area|aside|secondary|col-md-4|right-column|rail|region-sidebar|side|".split("|")
-_WIDGETS = "widget|block|box|module|card|panel|widget_recent_entries|teaser-list|".split("|")
-_COMMENTS = "comments|comments-area|comment-list|disqus|responses|reader-comments|kommentare|".split(
-    "|"
-)
-_RELATED = "related-posts|related|recommended|jp-relatedposts|more-stories|teasers|see-also|box|".split(
-    "|"
-)
-_METAS = "entry-meta|meta|byline|post-info|article-meta|posted-on|author-date|info|".split("|")
-_FOOTS = "site-footer|footer|colophon|footer-widgets|bottom|page-footer|".split("|")
-_NAVS = "main-navigation|menu|nav|navbar|top-menu|site-nav|menu-primary|".split("|")
-_SHARES = "share|social|sharedaddy|share-buttons|addthis_toolbox|article-tools|".split("|")
-_COOKIES = "cookie-notice|cookie-banner|gdpr|consent|modal|cc-window|".split("|")
 
-_SYLLABLES = """ba be bo da de do fa go gra ka ke ko kra la le lo ma me mi mo na ne ni no pa pe po pra
-ra re ro sa se si so sta sto ta te ti to tra wa we wi wo za ze zo ści ów nia cie dzi rze szo ży ię ą em
-er en un st ing tion der und les que ment""".split()
-_LABELS = """Home|About us|Contact|Kontakt|Strona główna|O nas|Sport|Kultur|Politik|Wirtschaft|News|
-Blog|Shop|Archiv|Impressum|Login|Rejestracja|Galeria|Forum|FAQ|Help|Privacy policy|Polityka
-prywatności|Regulamin|Mapa strony|RSS|Newsletter|Video|Podcast|English|Deutsch|Polski|Menu""".replace(
-    "\n", " "
-).split("|")
+def _listed(names: str) -> list[str]:
+    return [" ".join(name.split()) for name in names.split("|")]
+
+
+_BODIES = _listed(
+    """entry-content|post-content|article-body|article__body|content|story-body|single-content|
+    post-body entry-content|td-post-content tagdiv-type|field field--name-body|article-text|
+    post_text|richtext|text||main-content|col-md-8|page-content|body-text|artikel-text|tresc|
+    wpb_wrapper|prose|articleBody|c-article__content|news-text|entry|node__content|single-post|
+    blog-post-content|the-content|elementor-widget-theme-post-content|mw-parser-output|inhalt|
+    markdown-body|text_content|detail-text|ArticleText|post hentry|content clearfix|texto|contenu|
+    storytext|js-article-inner"""
+)
+_WRAPS = _listed(
+    """container|row|wrapper|inner|wrap|site|page|l-grid|elementor-section|col-12|content-wrapper|
+    site-content|has-sidebar|with-sidebar right-sidebar|layout|grid|main|page-body|clearfix|outer|
+    columns|td-container|site-inner|region region-content|block block-system|main-content-area|app|
+    comments-open single single-post|sticky-header menu-open|ads-enabled theme-light|article-page"""
+)
+_CLASSES = {
+    "body": _BODIES,
+    "side": _listed(
+        "sidebar|widget-area|aside|secondary|col-md-4|right-column|rail|region-sidebar|side|"
+    ),
+    "widget": _listed("widget|block|box|module|card|panel|widget_recent_entries|teaser-list|"),
+    "comments": _listed(
+        "comments|comments-area|comment-list|disqus|responses|reader-comments|kommentare|"
+    ),
+    "related": _listed(
+        "related-posts|related|recommended|jp-relatedposts|more-stories|teasers|see-also|box|"
+    ),
+    "meta": _listed("entry-meta|meta|byline|post-info|article-meta|posted-on|author-date|info|"),
+    "foot": _listed("site-footer|footer|colophon|footer-widgets|bottom|page-footer|"),
+    "nav": _listed("main-navigation|menu|nav|navbar|top-menu|site-nav|menu-primary|"),
+    "share": _listed("share|social|sharedaddy|share-buttons|addthis_toolbox|article-tools|"),
+    "cookie": _listed("cookie-notice|cookie-banner|gdpr|consent|modal|cc-window|"),
+}
+
+_SYLLABLES = _listed(
+    """ba|be|bo|da|de|do|fa|go|gra|ka|ke|ko|kra|la|le|lo|ma|me|mi|mo|na|ne|ni|no|pa|pe|po|pra|ra|re|
+    ro|sa|se|si|so|sta|sto|ta|te|ti|to|tra|wa|we|wi|wo|za|ze|zo|ści|ów|nia|cie|dzi|rze|szo|ży|ię|ą|
+    em|er|en|un|st|ing|tion|der|und|les|que|ment"""
+)
+_LABELS = _listed(
+    """Home|About us|Contact|Kontakt|Strona główna|O nas|Sport|Kultur|Politik|Wirtschaft|News|Blog|
+    Shop|Archiv|Impressum|Login|Rejestracja|Galeria|Forum|FAQ|Help|Privacy policy|Newsletter|Video|
+    Polityka prywatności|Regulamin|Mapa strony|RSS|Podcast|English|Deutsch|Polski|Menu"""
+)
 
 
 class Site:
@@ -60,23 +75,9 @@ class Site:
             ["article", "blog", "wiki", "shop", "forum", "docs", "office", "old"],
             [30, 22, 8, 8, 9, 6, 9, 8],
         )[0]
-        self.classes = {
-            name: pick(words)
-            for name, words in (
-                ("body", _BODIES),
-                ("side", _SIDES),
-                ("widget", _WIDGETS),
-                ("comments", _COMMENTS),
-                ("related", _RELATED),
-                ("meta", _METAS),
-                ("foot", _FOOTS),
-                ("nav", _NAVS),
-                ("share", _SHARES),
-                ("cookie", _COOKIES),
-            )
-        }
-        self.wraps = [pick(_WRAPS).strip() for _ in range(self.rng.randint(0, 6))]
-        self.inner = [pick(_WRAPS).strip() for _ in range(self.rng.choice([0, 0, 0, 1, 2, 3]))]
+        self.classes = {name: pick(words) for name, words in _CLASSES.items()}
+        self.wraps = [pick(_WRAPS) for _ in range(self.rng.randint(0, 6))]
+        self.inner = [pick(_WRAPS) for _ in range(self.rng.choice([0, 0, 0, 1, 2, 3]))]
         self.has = {
             name: self.rng.random() < chance
             for name, chance in {
@@ -110,12 +111,14 @@ class Site:
 
     def word(self) -> str:
         """A word of one to four syllables."""
-        return "".join(self.rng.choices(_SYLLABLES, k=self.rng.choices([1, 2, 3, 4], [4, 5, 3, 1])[0]))
+        return "".join(
+            self.rng.choices(_SYLLABLES, k=self.rng.choices([1, 2, 3, 4], [4, 5, 3, 1])[0])
+        )
 
     def label(self) -> str:
         """What stands on a button or in a menu."""
         if self.rng.random() < 0.6:
-            return self.rng.choice(_LABELS).strip()
+            return self.rng.choice(_LABELS)
         return " ".join(self.word() for _ in range(self.rng.randint(1, 4))).capitalize()
 
     def sentence(self, words: int | None = None) -> str:
@@ -129,7 +132,10 @@ class Site:
             made[at] += rng.choice([",", "", "", " –"])
         if rng.random() < 0.3:
             made[rng.randrange(count)] = rng.choice([str(rng.randrange(2030)), self.word().title()])
-        return " ".join(made).capitalize() + rng.choices([".", "?", "!", ":", ".”"], [40, 3, 3, 1, 2])[0]
+        return (
+            " ".join(made).capitalize()
+            + rng.choices([".", "?", "!", ":", ".”"], [40, 3, 3, 1, 2])[0]
+        )
 
     def prose(self, sentences: int | None = None) -> str:
         """A paragraph."""
@@ -179,7 +185,9 @@ class Site:
         inner = self.list_of(self.menu, self.rng.choice(["menu", "", "nav-list"]))
         if self.has["mega"]:
             inner += "".join(
-                self.tag("div", f"<h4>{self.label()}</h4>" + self.list_of(self.menu[:9]), "dropdown")
+                self.tag(
+                    "div", f"<h4>{self.label()}</h4>" + self.list_of(self.menu[:9]), "dropdown"
+                )
                 for _ in range(3)
             )
         return self.tag(self.meaning("nav"), inner, self.classes["nav"])
@@ -199,8 +207,11 @@ class Site:
         day = f"{rng.randint(1, 28)}.{rng.randint(1, 12)}.20{rng.randint(10, 26)}"
         bits = [self.link(author), f"<time>{day}</time>", self.link(self.label()), "3 min"]
         rng.shuffle(bits)
-        return self.tag(rng.choice(["div", "p", "div"]), " | ".join(bits[: rng.randint(1, 4)]),
-                        self.classes["meta"])  # fmt: skip
+        return self.tag(
+            rng.choice(["div", "p", "div"]),
+            " | ".join(bits[: rng.randint(1, 4)]),
+            self.classes["meta"],
+        )
 
     def share(self) -> str:
         """Buttons of networks."""
@@ -209,7 +220,7 @@ class Site:
             return self.list_of(names, self.classes["share"])
         return self.tag("div", " ".join(map(self.link, names)), self.classes["share"])
 
-    def teaser(self, text: bool) -> str:
+    def teaser(self, *, text: bool) -> str:
         """A headline of something else, perhaps with how it begins."""
         name = self.rng.choice(["h3", "h4", "div", "p", "h2"])
         inner = self.tag(name, self.link(self.headline()))
@@ -217,9 +228,14 @@ class Site:
             inner += self.meta()
         if text:
             more = f" {self.link(self.label())}" if self.rng.random() < 0.4 else ""
-            inner += self.tag(self.rng.choice(["p", "div"]), self.prose(self.rng.randint(1, 3)) + more)
-        return self.tag(self.rng.choice(["li", "div", self.meaning("article")]), inner,
-                        self.rng.choice(["teaser", "item", "post", "card", ""]))  # fmt: skip
+            inner += self.tag(
+                self.rng.choice(["p", "div"]), self.prose(self.rng.randint(1, 3)) + more
+            )
+        return self.tag(
+            self.rng.choice(["li", "div", self.meaning("article")]),
+            inner,
+            self.rng.choice(["teaser", "item", "post", "card", ""]),
+        )
 
     def related(self) -> str:
         """Links to other pages."""
@@ -231,19 +247,30 @@ class Site:
                 head + self.list_of([self.headline() for _ in range(count)]),
                 self.classes["related"],
             )
-        teasers = "".join(self.teaser(self.has["teaser_text"]) for _ in range(count))
-        return self.tag(self.rng.choice(["div", "section"]), head + teasers, self.classes["related"])
+        teasers = "".join(self.teaser(text=self.has["teaser_text"]) for _ in range(count))
+        return self.tag(
+            self.rng.choice(["div", "section"]), head + teasers, self.classes["related"]
+        )
 
     def comments(self) -> str:
         """What readers wrote, and the form for it."""
         made = []
         for _ in range(self.rng.choice([0, 1, 3, 8, 20])):
-            who = self.tag("div", f"{self.link(self.word().title())} {self.rng.randint(1, 28)}.05.2020",
-                           self.rng.choice(["comment-author", "comment-meta", ""]))  # fmt: skip
-            said = "".join(f"<p>{self.prose(self.rng.randint(1, 4))}</p>" for _ in range(self.rng.randint(1, 3)))
+            who = self.tag(
+                "div",
+                f"{self.link(self.word().title())} {self.rng.randint(1, 28)}.05.2020",
+                self.rng.choice(["comment-author", "comment-meta", ""]),
+            )
+            said = "".join(
+                f"<p>{self.prose(self.rng.randint(1, 4))}</p>"
+                for _ in range(self.rng.randint(1, 3))
+            )
             reply = self.link("Reply") if self.rng.random() < 0.5 else ""
-            made.append(self.tag("li", who + self.tag("div", said, "comment-content") + reply, "comment"))
-        form = f"<form><h3>{self.label()}</h3><p>{self.sentence(12)}</p><p>Name</p><p>E-Mail</p></form>"
+            made.append(
+                self.tag("li", who + self.tag("div", said, "comment-content") + reply, "comment")
+            )
+        fields = f"<p>{self.sentence(12)}</p><p>Name</p><p>E-Mail</p>"
+        form = f"<form><h3>{self.label()}</h3>{fields}</form>"
         return self.tag(
             self.rng.choice(["div", "section"]),
             f"<h3>{self.rng.randint(0, 30)} Comments</h3>" + self.tag("ol", "".join(made)) + form,
@@ -273,7 +300,10 @@ class Site:
         parts = []
         if self.has["fat_footer"]:
             parts += [
-                self.tag("div", f"<h4>{self.label()}</h4>" + self.list_of([self.label() for _ in range(6)]))
+                self.tag(
+                    "div",
+                    f"<h4>{self.label()}</h4>" + self.list_of([self.label() for _ in range(6)]),
+                )
                 for _ in range(4)
             ]
         if self.has["about"]:
@@ -288,23 +318,31 @@ class Site:
 
     def newsletter(self) -> str:
         """A box that wants an address."""
-        return self.tag("div", f"<h3>{self.label()}</h3><p>{self.prose(2)}</p>",
-                        self.rng.choice(["newsletter", "subscribe", "box", "cta", ""]))  # fmt: skip
+        return self.tag(
+            "div",
+            f"<h3>{self.label()}</h3><p>{self.prose(2)}</p>",
+            self.rng.choice(["newsletter", "subscribe", "box", "cta", ""]),
+        )
 
     def inside(self) -> str:
         """What interrupts an article."""
         return self.rng.choice(
             [
                 lambda: self.tag("div", "Anzeige", "ad"),
-                lambda: self.tag("p", f"{self.label()}: {self.link(self.headline())}",
-                                 self.rng.choice(["read-more", "related-inline", "", "also"])),
+                lambda: self.tag(
+                    "p",
+                    f"{self.label()}: {self.link(self.headline())}",
+                    self.rng.choice(["read-more", "related-inline", "", "also"]),
+                ),
                 self.newsletter,
-                lambda: self.related(),
+                self.related,
                 self.share,
-                lambda: self.tag("figure", f"<img src=a><figcaption>{EITHER}{self.sentence(9)}</figcaption>"),
+                lambda: self.tag(
+                    "figure", f"<img src=a><figcaption>{EITHER}{self.sentence(9)}</figcaption>"
+                ),
                 lambda: self.tag("div", f"{EITHER}{self.sentence(9)}", "wp-caption-text"),
             ]
-        )()  # fmt: skip
+        )()
 
     # ---- the main text
 
@@ -336,13 +374,17 @@ class Site:
                     "table",
                     "".join(
                         "<tr>"
-                        + "".join(f"<td>{MAIN}{self.word()} {rng.randrange(99)}</td>" for _ in range(3))
+                        + "".join(
+                            f"<td>{MAIN}{self.word()} {rng.randrange(99)}</td>" for _ in range(3)
+                        )
                         + "</tr>"
                         for _ in range(items)
                     ),
                 ),
                 lambda: self.tag("blockquote", f"<p>{MAIN}{self.prose(2)}</p>"),
-                lambda: self.tag("pre", MAIN + "\n".join(f"{self.word()}({n})" for n in range(items))),
+                lambda: self.tag(
+                    "pre", MAIN + "\n".join(f"{self.word()}({n})" for n in range(items))
+                ),
                 lambda: self.tag("p", MAIN + self.sentence(4)),
                 lambda: self.tag(
                     "ul",
@@ -363,8 +405,14 @@ class Site:
             for _ in range(rng.randint(1, 3)):
                 parts.insert(rng.randrange(len(parts) + 1), self.inside())
         if self.has["lead"]:
-            parts.insert(0, self.tag(rng.choice(["p", "div", "h2"]), MAIN + self.prose(2),
-                                     rng.choice(["lead", "intro", "excerpt", "standfirst", ""])))  # fmt: skip
+            parts.insert(
+                0,
+                self.tag(
+                    rng.choice(["p", "div", "h2"]),
+                    MAIN + self.prose(2),
+                    rng.choice(["lead", "intro", "excerpt", "standfirst", ""]),
+                ),
+            )
         return "".join(parts)
 
     def forum(self) -> str:
@@ -372,16 +420,32 @@ class Site:
         posts = []
         css = self.rng.choice(["post", "message", "postbody", "forum-post", "comment"])
         for _ in range(self.rng.randint(1, 10)):
-            who = self.tag("div", f"{self.link(self.word())}<p>Posts: {self.rng.randrange(999)}</p>", "postprofile")
+            who = self.tag(
+                "div",
+                f"{self.link(self.word())}<p>Posts: {self.rng.randrange(999)}</p>",
+                "postprofile",
+            )
             text = "".join(self.paragraphs(self.rng.randint(1, 4)))
-            signature = self.tag("div", self.sentence(7), "signature") if self.rng.random() < 0.4 else ""
-            posts.append(self.tag("div", who + self.meta() + self.tag("div", text, "content") + signature, css))
+            signature = (
+                self.tag("div", self.sentence(7), "signature") if self.rng.random() < 0.4 else ""
+            )
+            posts.append(
+                self.tag(
+                    "div", who + self.meta() + self.tag("div", text, "content") + signature, css
+                )
+            )
         return "".join(posts)
 
     def wiki(self) -> str:
         """Sections with links to edit them, contents, a box, references."""
-        box = self.tag("table", "".join(f"<tr><th>{EITHER}{self.word()}</th><td>{EITHER}{self.word()}</td></tr>"
-                                        for _ in range(9)), "infobox")  # fmt: skip
+        box = self.tag(
+            "table",
+            "".join(
+                f"<tr><th>{EITHER}{self.word()}</th><td>{EITHER}{self.word()}</td></tr>"
+                for _ in range(9)
+            ),
+            "infobox",
+        )
         parts = [box, *self.paragraphs(2), self.tag("div", self.list_of(self.menu[:8]), "toc")]
         for _ in range(self.rng.randint(1, 6)):
             edit = self.tag("span", f"[{self.link('edytuj')}]", "mw-editsection")
@@ -395,51 +459,78 @@ class Site:
     def shop(self) -> str:
         """Price and buttons, a description, data, reviews."""
         price = self.tag("div", f"{self.rng.randint(5, 999)},99 zł {self.label()}", "price")
-        data = "".join(f"<tr><td>{MAIN}{self.word()}</td><td>{self.word()}</td></tr>" for _ in range(6))
-        return price + self.tag("div", self.article(), "product-description") + f"<table>{data}</table>"
+        data = "".join(
+            f"<tr><td>{MAIN}{self.word()}</td><td>{self.word()}</td></tr>" for _ in range(6)
+        )
+        return (
+            price
+            + self.tag("div", self.article(), "product-description")
+            + f"<table>{data}</table>"
+        )
+
+    def work(self, title: str) -> str:
+        """The article with its head and what follows it."""
+        rng = self.rng
+        kinds: dict[str, Callable[[], str]] = {
+            "forum": self.forum,
+            "wiki": self.wiki,
+            "shop": self.shop,
+        }
+        body = kinds.get(self.kind, self.article)()
+        text = self.tag(rng.choice(["div", "div", "section"]), body, self.classes["body"])
+        for css in self.inner:
+            text = self.tag("div", text, css)
+        css = rng.choice(["entry-title", "title", "", "headline"])
+        before = [self.tag("h1", EITHER + title, css)]
+        if rng.random() < 0.8:
+            before.append(self.meta())
+        if self.has["crumbs"]:
+            crumbs = " » ".join(map(self.link, self.menu[:3]))
+            before.insert(0, self.tag("div", crumbs, "breadcrumbs"))
+        if self.has["share"] and rng.random() < 0.5:
+            before.append(self.share())
+        after = [self.share()] if self.has["share"] else []
+        if self.has["tags"]:
+            words = ", ".join(self.link(self.word()) for _ in range(5))
+            css = rng.choice(["tags", "post-tags", "entry-footer", ""])
+            after.append(self.tag("div", f"Tags: {words}", css))
+        if self.has["bio"]:
+            inner = f"<h4>{self.word().title()}</h4><p>{self.prose(2)}</p>"
+            css = rng.choice(["author-bio", "about-author", "box", ""])
+            after.append(self.tag("div", inner, css))
+        css = rng.choice(["post hentry category-news tag-foo", "article", "", "node"])
+        return self.tag(self.meaning("article"), "".join([*before, text, *after]), css)
+
+    def tail(self) -> str:
+        """What follows the article in the same column."""
+        rng = self.rng
+        names = ("related", "newsletter", "comments")
+        parts = [getattr(self, name)() for name in names if self.has[name]]
+        rng.shuffle(parts)
+        if self.has["notice"] and rng.random() < 0.5:
+            parts.append(f"<p>{self.prose(2)}</p>")
+        elif self.has["notice"]:
+            parts.append(self.tag("div", self.prose(1), "notice"))
+        return "".join(parts)
 
     def page(self) -> tuple[str, str]:
         """One page as HTML, and its title."""
         rng = self.rng
         title = self.headline()
-        kinds: dict[str, Callable[[], str]] = {"forum": self.forum, "wiki": self.wiki, "shop": self.shop}
-        body = kinds.get(self.kind, self.article)()
-        text = self.tag(rng.choice(["div", "div", "section"]), body, self.classes["body"])
-        for css in self.inner:
-            text = self.tag("div", text, css)
-        heading = self.tag("h1", EITHER + title, rng.choice(["entry-title", "title", "", "headline"]))
-        before = [heading, self.meta()] if rng.random() < 0.8 else [heading]
-        if self.has["crumbs"]:
-            before.insert(0, self.tag("div", " » ".join(map(self.link, self.menu[:3])), "breadcrumbs"))
-        if self.has["share"] and rng.random() < 0.5:
-            before.append(self.share())
-        after = []
-        if self.has["share"]:
-            after.append(self.share())
-        if self.has["tags"]:
-            after.append(self.tag("div", "Tags: " + ", ".join(self.link(self.word()) for _ in range(5)),
-                                  rng.choice(["tags", "post-tags", "entry-footer", ""])))  # fmt: skip
-        if self.has["bio"]:
-            after.append(self.tag("div", f"<h4>{self.word().title()}</h4><p>{self.prose(2)}</p>",
-                                  rng.choice(["author-bio", "about-author", "box", ""])))  # fmt: skip
-        main = self.tag(self.meaning("article"), "".join(before) + text + "".join(after),
-                        rng.choice(["post hentry category-news tag-foo", "article", "", "node"]))  # fmt: skip
-        tail = [getattr(self, name)() for name in ("related", "newsletter", "comments") if self.has[name]]
-        rng.shuffle(tail)
-        if self.has["notice"]:
-            tail.append(f"<p>{self.prose(2)}</p>" if rng.random() < 0.5 else self.tag("div", self.prose(1), "notice"))
-        main = self.tag(self.meaning("main"), main + "".join(tail), rng.choice(["main", "content-area", "", "primary"]))
+        css = rng.choice(["main", "content-area", "", "primary"])
+        main = self.tag(self.meaning("main"), self.work(title) + self.tail(), css)
         if self.has["side"]:
             main = self.side() + main if self.has["early_side"] else main + self.side()
         if self.kind == "old":
-            main = (f"<table><tr><td>{self.nav()}</td><td>{main}</td>"
-                    f"<td>{self.side()}</td></tr></table>")  # fmt: skip
+            cells = [self.nav(), main, self.side()]
+            main = "<table><tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr></table>"
         for css in self.wraps:
             main = self.tag("div", main, css)
         parts = [self.head(), main, self.foot()]
         if self.has["cookie"]:
             parts.insert(rng.choice([0, len(parts)]), self.cookie())
-        return f"<html><head><title>{title}</title></head><body>{''.join(parts)}</body></html>", title
+        head = f"<html><head><title>{title}</title></head>"
+        return f"{head}<body>{''.join(parts)}</body></html>", title
 
 
 def hash_of(text: str) -> int:

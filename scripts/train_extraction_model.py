@@ -1,18 +1,17 @@
+# ruff: noqa: INP001  # scripts are no package
 """Trains the model of the learned extractor, and says how well it does on sites it has not seen.
 
-    python scripts/train_extraction_model.py UNPACKED [--sites 1500] [--evaluate TESTS]
+    python scripts/train_extraction_model.py UNPACKED [--sites 1500] [--folds]
 
-UNPACKED is a folder with a folder a Debian package, each unpacked by `dpkg -x` (`docs/extraction.md`
-lists them): of their pages of HTML trafilatura tells the main text. The other half of the lesson
-are the invented pages of `extraction_pages.py`. TESTS is the folder `tests` of trafilatura, whose
-pages are looked at here only to measure; nothing is learned or chosen from them.
+UNPACKED holds a folder a Debian package, each unpacked by `dpkg -x` (`docs/extraction.md` lists
+them): trafilatura tells the main text of their pages. The rest of the lesson are the invented pages
+of `extraction_pages.py`, whose main text is known.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 import sys
 from pathlib import Path
@@ -23,14 +22,14 @@ import trafilatura
 from resiliparse.parse.html import HTMLTree
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from mowa.collect import decode, parseable
+from mowa.collect import decode
 from mowa.corpus._trees import from_sklearn, save
 from mowa.corpus.extraction import _learned
 from mowa.corpus.extraction._blocks import blocks_of
 from mowa.corpus.extraction._features import FEATURES, features
 
 sys.path.insert(0, str(Path(__file__).parent))
-from extraction_pages import EITHER, MAIN, pages  # noqa: E402
+from extraction_pages import EITHER, MAIN, pages
 
 _PER_PACKAGE = 40
 _LARGEST = 400_000  # bytes of a page; longer ones are indices
@@ -63,10 +62,12 @@ def of_packages(folder: Path) -> list[tuple[str, Any, Any, Any]]:
             for path in package.rglob("*.htm*")
             if path.is_file() and 1_000 < path.stat().st_size < _LARGEST
         ]
-        paths.sort(key=lambda path: hashlib.blake2b(path.relative_to(folder).as_posix().encode()).digest())
+        paths.sort(key=lambda path: _mixed(path.relative_to(folder).as_posix()))
         for path in paths[:_PER_PACKAGE]:
             source = decode(path.read_bytes(), charset=None, markup=True).text
-            taught = trafilatura.extract(source, fast=True, include_comments=False, deduplicate=False)
+            taught = trafilatura.extract(
+                source, fast=True, include_comments=False, deduplicate=False
+            )
             page = blocks_of(HTMLTree.parse(source))
             if not taught or not page.blocks or max(page.depths) > 100:
                 continue
@@ -80,6 +81,11 @@ def of_packages(folder: Path) -> list[tuple[str, Any, Any, Any]]:
             title = HTMLTree.parse(source).title or ""
             made.append((package.name, features(page, title), labels, weights))
     return made
+
+
+def _mixed(name: str) -> int:
+    """A number for a name, the same everywhere, so that pages and folds are drawn evenly."""
+    return int(hashlib.blake2b(name.encode(), digest_size=8).hexdigest(), 16)
 
 
 def weight(text: str) -> float:
@@ -112,7 +118,7 @@ def fitted(items: list[tuple[str, Any, Any, Any]], seed: int = 1) -> Any:
 def by_folds(items: list[tuple[str, Any, Any, Any]]) -> None:
     """Precision and recall, weighted as in training, on sites and packages that were left out."""
     counts = {"site": np.zeros(3), "package": np.zeros(3)}
-    fold_of = {name: int(hashlib.blake2b(name.encode()).hexdigest()[:8], 16) % _FOLDS for name, *_ in items}
+    fold_of = {name: _mixed(name) % _FOLDS for name, *_ in items}
     for fold in range(_FOLDS):
         model = fitted([item for item in items if fold_of[item[0]] != fold])
         for name, rows, labels, weights in items:
@@ -122,10 +128,12 @@ def by_folds(items: list[tuple[str, Any, Any, Any]]) -> None:
                 got = [np.dot(weights, says & true), np.dot(weights, says), np.dot(weights, true)]
                 counts[name.partition(" ")[0] if name.startswith("site ") else "package"] += got
     for kind, (both, says, true) in counts.items():
-        print(f"{kind}: precision {both / says:.3f} recall {both / true:.3f} F1 {2 * both / (says + true):.3f}")
+        f1 = 2 * both / (says + true)
+        print(f"{kind}: precision {both / says:.3f} recall {both / true:.3f} F1 {f1:.3f}")
 
 
 def main() -> None:
+    """Teach, measure, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("unpacked", type=Path)
     parser.add_argument("--sites", type=int, default=1_500)
