@@ -107,6 +107,7 @@ def _walked(tokens: list[tuple[str, str, str, str]]) -> Blocks:  # noqa: C901, P
     own, around, depths = found.own, found.around, found.depths
     kinds = _KINDS
     here = 0  # the element that is open
+    begun = 0  # the one in which the only cell began
     pieces: list[str] = []
     linked = links = pre = level = heads = cells = 0
     in_link = is_broken = False
@@ -127,8 +128,9 @@ def _walked(tokens: list[tuple[str, str, str, str]]) -> Blocks:  # noqa: C901, P
             else:
                 text = " ".join(text.split())
             if text and not text.isspace():
-                tag = "pre" if pre else "tr" if cells > 1 else tags[here]
-                block = Block(tag, text, here, min(linked, len(text)), links, level)
+                tag = "pre" if pre else "tr" if cells > 1 else tags[begun if cells else here]
+                element = begun if cells == 1 else here
+                block = Block(tag, text, element, min(linked, len(text)), links, level)
                 block.heads = heads
                 if pending_item:
                     block.first = True
@@ -205,6 +207,8 @@ def _walked(tokens: list[tuple[str, str, str, str]]) -> Blocks:  # noqa: C901, P
                     if pieces and not pieces[-1].endswith("\t"):
                         flush()
                     is_broken = False
+                if cells and not pieces:
+                    begun = here
                 pieces.append(text.replace("\t", " ") if cells and not pre else text)
                 if in_link:
                     linked += len(text)
