@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,18 @@ from mowa.corpus.extraction._features import FEATURES, features
 sys.path.insert(0, str(Path(__file__).parent))
 from extraction_pages import EITHER, MAIN, pages
 
-_PER_PACKAGE = 40
-_LARGEST = 400_000  # bytes of a page; longer ones are indices
+_PER_PACKAGE = 15
+_LARGEST = 150_000  # bytes of a page; longer ones are indices
 _FOLDS = 5
+_DEEPEST = 100
+_TELLING = 25  # letters; what is shorter may stand in the main text by chance
+# Site or package, rows, labels and weights of one page.
+Lesson = tuple[str, Any, list[bool], list[float]]
+
 _PLAIN = re.compile(r"[\W_]+")
 
 
-def invented(sites: int, each: int = 2) -> list[tuple[str, Any, Any, Any]]:
+def invented(sites: int, each: int = 2) -> list[Lesson]:
     """Site, rows, labels and weights of each invented page."""
     made = []
     for number, html, title in pages(sites, each):
@@ -53,9 +59,8 @@ def invented(sites: int, each: int = 2) -> list[tuple[str, Any, Any, Any]]:
     return made
 
 
-def of_packages(folder: Path) -> list[tuple[str, Any, Any, Any]]:
-    """The same of the packages' pages, taught by trafilatura."""
-    made = []
+def taught_pages(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Package, page and main text of each page of which trafilatura tells one."""
     for package in sorted(folder.iterdir()):
         paths = [
             path
@@ -68,18 +73,27 @@ def of_packages(folder: Path) -> list[tuple[str, Any, Any, Any]]:
             taught = trafilatura.extract(
                 source, fast=True, include_comments=False, deduplicate=False
             )
-            page = blocks_of(HTMLTree.parse(source))
-            if not taught or not page.blocks or max(page.depths) > 100:
-                continue
-            lines = {_PLAIN.sub("", line.lower()) for line in taught.split("\n")}
-            whole = _PLAIN.sub("", taught.lower())
-            labels = []
-            for block in page.blocks:
-                plain = _PLAIN.sub("", block.text.lower())
-                labels.append(plain in whole if len(plain) > 25 else plain in lines)
-            weights = [weight(block.text) for block in page.blocks]
-            title = HTMLTree.parse(source).title or ""
-            made.append((package.name, features(page, title), labels, weights))
+            if taught:
+                yield package.name, source, taught
+
+
+def of_packages(taught: Iterable[tuple[str, str, str]]) -> list[Lesson]:
+    """The same of the packages' pages; a block is main text where its letters are in the text."""
+    made = []
+    for package, source, text in taught:
+        tree = HTMLTree.parse(source)
+        title = tree.title or ""
+        page = blocks_of(tree)
+        if not page.blocks or max(page.depths) > _DEEPEST:
+            continue
+        lines = {_PLAIN.sub("", line.lower()) for line in text.split("\n")}
+        whole = _PLAIN.sub("", text.lower())
+        labels = []
+        for block in page.blocks:
+            plain = _PLAIN.sub("", block.text.lower())
+            labels.append(plain in whole if len(plain) > _TELLING else plain in lines)
+        weights = [weight(block.text) for block in page.blocks]
+        made.append((package, features(page, title), labels, weights))
     return made
 
 
@@ -93,7 +107,7 @@ def weight(text: str) -> float:
     return float(min(len(text), 1_000) ** 0.5)
 
 
-def fitted(items: list[tuple[str, Any, Any, Any]], seed: int = 1) -> Any:
+def fitted(items: list[Lesson], seed: int = 1) -> Any:
     """A model; each page and each kind of page counts the same."""
     share = {"site": 0, "package": 0}
     for name, *_ in items:
@@ -109,13 +123,13 @@ def fitted(items: list[tuple[str, Any, Any, Any]], seed: int = 1) -> Any:
     flat = np.concatenate(weights)
     flat *= len(flat) / flat.sum()
     model = HistGradientBoostingClassifier(
-        max_iter=150, max_leaf_nodes=24, max_depth=6, learning_rate=0.1, l2_regularization=5.0,
+        max_iter=120, max_leaf_nodes=16, max_depth=5, learning_rate=0.1, l2_regularization=5.0,
         min_samples_leaf=60, max_features=0.3, random_state=seed,
     )  # fmt: skip
     return model.fit(rows, labels, sample_weight=flat)
 
 
-def by_folds(items: list[tuple[str, Any, Any, Any]]) -> None:
+def by_folds(items: list[Lesson]) -> None:
     """Precision and recall, weighted as in training, on sites and packages that were left out."""
     counts = {"site": np.zeros(3), "package": np.zeros(3)}
     fold_of = {name: _mixed(name) % _FOLDS for name, *_ in items}
@@ -140,7 +154,7 @@ def main() -> None:
     parser.add_argument("--folds", action="store_true", help="measure on what is left out first")
     parser.add_argument("--out", type=Path, default=Path(_learned.__file__).with_name("_model.npz"))
     arguments = parser.parse_args()
-    items = of_packages(arguments.unpacked) + invented(arguments.sites)
+    items = of_packages(taught_pages(arguments.unpacked)) + invented(arguments.sites)
     print(f"{len(items):,} pages, {sum(len(item[2]) for item in items):,} blocks")
     if arguments.folds:
         by_folds(items)

@@ -19,8 +19,8 @@ TEXTS = {
     " chciały uwidzieć kaczki, co dycko ô tyj porze wracajōm na wyspa pod starym mostym.",
     "csb": "Wczora wieczór më szlë na szpacérë nad rzéką, bò wiodro bëło snôżé, a dzecë chcałë"
     " òbaczëc kaczczi, chtërne wiedno ò ti pòrze wracają na òstrów pòd stôrim mòstã.",
-    "hsb": "Wčera wječor smy so při rěce wuchodźowali, dokelž bě wjedro rjane, a dźěći chcychu kački"
-    " widźeć, kotrež so w tutym času přeco na kupu pod starym mostom wróćeja.",
+    "hsb": "Wčera wječor smy so při rěce wuchodźowali, dokelž bě wjedro rjane, a dźěći chcychu"
+    " kački widźeć, kotrež so w tutym času přeco na kupu pod starym mostom wróćeja.",
 }
 
 

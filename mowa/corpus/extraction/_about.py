@@ -239,7 +239,7 @@ def _author(
     for names in (said.authors, *(head.metas.get(name, []) for name in _AUTHORS), placed.authors):
         if (joined := _names(names)) is not None:
             return joined
-    if not _REL_AUTHOR.search(raw):
+    if b"author" not in raw or not _REL_AUTHOR.search(raw):
         return None
     nodes = document.query_selector_all('a[rel~="author" i]')[:1]
     return _names([_content(node) for node in nodes])

@@ -12,7 +12,7 @@ from mowa.corpus.extraction._hints import CELLS, TAGS, hints_of
 
 # An object for each node costs more than the whole parse: the serialised page is taken apart
 # instead. The serialiser closes all tags, quotes all values and escapes quotes in values.
-_TOKEN = re.compile(r'<(/?)([a-zA-Z][^\s/>]*+)((?:\s=?[^=>\s]*+(?:="[^"]*+")?+)*+)\s*/?>([^<]*+)')
+_TOKEN = re.compile(r'<(/?[a-zA-Z][^\s/>]*+(?:\s=?[^=>\s]*+(?:="[^"]*+")?+)*+)\s*/?>([^<]*+)')
 _COMMENT = re.compile(r"<!--.*?-->|<!--.*\Z", re.DOTALL)
 _NOT_TEXT = (
     "script, style, template, noscript, iframe, svg, math, object, canvas, select, textarea,"
@@ -73,6 +73,7 @@ class Blocks:
         own: What the element's own tag, classes and so on hint at, as bits (`_hints`).
         around: The same of the element and all around it.
         depths: How many elements are around.
+        ends: Index after the last element within; those within an element follow it.
     """
 
     blocks: list[Block] = field(default_factory=list)
@@ -81,6 +82,7 @@ class Blocks:
     own: list[int] = field(default_factory=lambda: [0])
     around: list[int] = field(default_factory=lambda: [0])
     depths: list[int] = field(default_factory=lambda: [0])
+    ends: list[int] = field(default_factory=lambda: [0])
 
 
 def blocks_of(tree: HTMLTree) -> Blocks:
@@ -97,14 +99,14 @@ def blocks_in(source: str) -> Blocks:
     """The blocks of HTML that is well-formed as a serialiser writes it, without scripts."""
     if "<!--" in source:
         source = _COMMENT.sub("", source)
-    return _walked(_TOKEN.findall(source))
+    return _walked(source)
 
 
-def _walked(tokens: list[tuple[str, str, str, str]]) -> Blocks:  # noqa: C901, PLR0912, PLR0915
+def _walked(source: str) -> Blocks:  # noqa: C901, PLR0912, PLR0915
     """One pass over the tags; it is the hot loop of the extraction, so it is one function."""
     found = Blocks()
     blocks, parents, tags = found.blocks, found.parents, found.tags
-    own, around, depths = found.own, found.around, found.depths
+    own, around, depths, ends = found.own, found.around, found.depths, found.ends
     kinds = _KINDS
     here = 0  # the element that is open
     begun = 0  # the one in which the only cell began
@@ -141,7 +143,27 @@ def _walked(tokens: list[tuple[str, str, str, str]]) -> Blocks:  # noqa: C901, P
         links = int(in_link)
         is_broken = False
 
-    for slash, name, attributes, text in tokens:
+    at = passed = 0
+    for part in source.split("<"):
+        start, at = at, at + len(part) + 1
+        if start < passed:
+            continue
+        head, _, text = part.partition(">")
+        attributes = ""
+        if '"' in head:
+            if head.count('"') & 1:
+                # There is a sign of markup in a value, or a quotation mark in a name.
+                token = _TOKEN.match(source, start - 1)
+                if token is None:
+                    continue
+                head, text = token.groups()
+                passed = token.end()
+            name, _, attributes = head.partition(" ")
+        else:
+            name = head
+        slash = name[:1] == "/"
+        if slash:
+            name = name[1:]
         kind = kinds.get(name, 0)
         if not kind:
             if "-" in name:
@@ -184,6 +206,7 @@ def _walked(tokens: list[tuple[str, str, str, str]]) -> Blocks:  # noqa: C901, P
                 own.append(mask)
                 around.append(around[here] | mask)
                 depths.append(depths[here] + 1)
+                ends.append(0)
                 here = len(parents) - 1
                 if kind == _LIST:
                     level += 1
@@ -194,6 +217,7 @@ def _walked(tokens: list[tuple[str, str, str, str]]) -> Blocks:  # noqa: C901, P
                         numbers[-1] += 1
                         pending_item = 2
             else:
+                ends[here] = len(parents)
                 here = parents[here]
                 if kind == _LIST and numbers:
                     level -= 1
@@ -213,4 +237,7 @@ def _walked(tokens: list[tuple[str, str, str, str]]) -> Blocks:  # noqa: C901, P
                 if in_link:
                     linked += len(text)
     flush()
+    ends[0] = len(parents)
+    # What a broken tag left open ends with the page.
+    found.ends = [end or len(parents) for end in ends]
     return found

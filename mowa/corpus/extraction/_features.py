@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,9 @@ from mowa.corpus.extraction._blocks import Block, Blocks
 from mowa.corpus.extraction._hints import BITS, GROUPS, MEANT
 
 _ENDS = tuple('.!?…:;"”’»)。！？')
-_NOT_A_WORD = re.compile(r"[\W\d_]+")
+_STOPS = (".", "!", "?", "…")
+_HEAD = 48  # characters of a block whose digits and capitals are counted
+_LONG = 80  # characters of a paragraph that is more than a caption
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _OF_TAG = ("p", "heading", "li", "tr", "pre", "div", "other")
 _OF_BLOCK = (
@@ -26,6 +26,8 @@ _OF_ELEMENT = (
 _UP = (0, 1, 2, 4)  # how many elements further up
 _NEAR = (-3, -2, -1, 1, 2, 3)
 _OF_NEAR = ("length", "linked", "p", "heading", "same_element", "ends")
+# Words of the element itself that say something which those around it do not.
+_OWN = ("content", "list", "meta", "profile", "related", "text")
 _AROUND = (2, 6, 16)  # blocks on either side
 
 FEATURES = (
@@ -33,8 +35,9 @@ FEATURES = (
     *_OF_PLACE,
     *(f"is_{name}" for name in _OF_TAG),
     *(f"{name}_{up}" for up in _UP for name in _OF_ELEMENT),
-    *(f"around_{name}" for name in (*GROUPS, *MEANT)),
-    *(f"own_{name}" for name in (*GROUPS, *MEANT)),
+    *(f"around_{name}" for name in GROUPS),
+    *(f"in_{name}" for name in MEANT),
+    *(f"own_{name}" for name in _OWN),
     *(f"{name}_at_{at:+}" for at in _NEAR for name in _OF_NEAR),
     *(f"{name}_within_{size}" for size in _AROUND for name in ("text", "linked", "stops")),
 )
@@ -57,7 +60,7 @@ def features(page: Blocks, title: str) -> NDArray[np.float64]:
         kinds,
         _of_elements(page, elements, size, linked, kinds[:, 0]),
         around,
-        _bits(page.own, elements),
+        _bits(page.own, elements)[:, [GROUPS.index(name) for name in _OWN]],
         _neighbours(size, linked, kinds, elements, own[:, 7]),
         _windows(size, linked, stops),
     ]
@@ -69,31 +72,35 @@ def _of_blocks(blocks: list[Block]) -> NDArray[np.float64]:
     rows = []
     for block in blocks:
         text = block.text
-        length = len(text)
-        words = text.count(" ") + 1
-        stops = text.count(". ") + text.count("? ") + text.count("! ") + text.endswith(_ENDS[:4])
-        head = text[:200]
-        plain = _NOT_A_WORD.sub("", head)
         rows.append(
             (
-                length,
-                words,
-                length / words,
+                len(text),
+                text.count(" ") + 1,
+                0,
                 block.linked,
                 block.links,
                 text.count(", "),
-                stops,
+                text.count(". ") + text.count("? ") + text.count("! "),
                 text.endswith(_ENDS),
-                (len(head) - len(plain)) / len(head),
-                sum(map(str.isupper, plain)) / max(1, len(plain)) if length < 200 else 0.05,
-                plain[:1].islower(),
+                0,
+                0,
+                text[:1].islower(),
                 text in seen,
                 block.level,
                 int(block.tag[1]) if block.tag in _HEADINGS else 0,
             )
         )
         seen.add(text)
-    return np.array(rows, dtype=np.float64)
+    found = np.array(rows, dtype=np.float64)
+    found[:, 2] = found[:, 0] / found[:, 1]
+    found[:, 6] += [block.text.endswith(_STOPS) for block in blocks]
+    heads = "".join([block.text[:_HEAD].ljust(_HEAD) for block in blocks])
+    signs = np.frombuffer(heads.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    signs = signs.reshape(len(blocks), _HEAD)
+    size = np.minimum(found[:, 0], _HEAD)
+    found[:, 8] = ((signs >= ord("0")) & (signs <= ord("9"))).sum(axis=1) / size
+    found[:, 9] = ((signs >= ord("A")) & (signs <= ord("Z"))).sum(axis=1) / size
+    return found
 
 
 def _squeezed(own: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -136,18 +143,13 @@ def _of_elements(
 ) -> NDArray[np.float64]:
     """What the elements around a block hold, and their share of the next one around them."""
     count = len(page.parents)
-    values = np.stack([size, linked, np.ones(len(size)), is_p * (size > 80)], axis=1)
-    sums = np.stack([np.bincount(elements, column, count) for column in values.T], axis=1)
-    totals: list[list[float]] = sums.tolist()
-    parents = page.parents
-    for at in range(count - 1, 0, -1):
-        mine, theirs = totals[at], totals[parents[at]]
-        theirs[0] += mine[0]
-        theirs[1] += mine[1]
-        theirs[2] += mine[2]
-        theirs[3] += mine[3]
-    held = np.array(totals)
-    up = np.array(parents, dtype=np.int64)
+    sums = np.zeros((count + 1, 4))
+    long = is_p * (size > _LONG)
+    for column, weights in enumerate((size, linked, None, long)):
+        np.cumsum(np.bincount(elements, weights, count), out=sums[1:, column])
+    ends = np.array(page.ends, dtype=np.int64)
+    held = sums[ends] - sums[:-1]
+    up = np.array(page.parents, dtype=np.int64)
     filled = np.maximum(held[:, 0], 1.0)
     table = np.stack(
         [

@@ -65,7 +65,9 @@ MEANT = ("article", "main", "nav", "aside", "header", "footer", "form", "figure"
 _MEANT_BIT = {name: 1 << (len(GROUPS) + index) for index, name in enumerate(MEANT)}
 BITS = len(GROUPS) + len(MEANT)
 
-_NAMED = re.compile(r'\s(class|id|role|itemprop|style|hidden|aria-hidden)(?:="([^"]*)")?(?=\s|\Z)')
+_NAMED = re.compile(
+    r'(?:\A|\s)(class|id|role|itemprop|style|hidden|aria-hidden)(?:="([^"]*)")?(?=\s|\Z)'
+)
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _UNSEEN = re.compile(r"display\s{0,4}:\s{0,4}none|visibility\s{0,4}:\s{0,4}hidden", re.IGNORECASE)
 _MOST = 400  # characters of a value; utility classes by the dozen say nothing
