@@ -79,7 +79,7 @@ STEPS: dict[str, StepType] = {
         kind="documents",
         config="mowa.corpus:DocumentsConfig",
         function="mowa.corpus._documents:run",
-        revision=3,
+        revision=4,
         reads={"inventory": "many"},
     ),
     "signals": StepType(

@@ -15,7 +15,7 @@ import pytest
 from mowa.corpus import _documents, _signals
 from mowa.execution import Ledger
 
-GOLDEN = "651f7ed19d22da05"
+GOLDEN = "57d3c1542f5f3ebe"
 POLISH = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wierzba numer {}."
 LIGHT = textwrap.dedent(
     """

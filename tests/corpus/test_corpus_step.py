@@ -122,13 +122,13 @@ def test_documents_and_signals_are_linked_not_copied(mixed):
 
 def test_the_report_shows_reasons_and_escapes_examples(world):
     rows = [{"text": POLISH.format(n)} for n in range(40)] + [
-        {"text": "<script>Nad rzeką stoi dom."}
+        {"text": "<script>Krótkie zdanie po polsku."}
     ]
     world.jsonl("teksty/a.jsonl", rows)
     corpus = world.whole([world.inventory()], held_out=0.3)
     page = (corpus.path / "report.html").read_text("utf-8")
     assert "Not kept: characters" in page
-    assert "&lt;script&gt;Nad rzeką stoi dom." in page
+    assert "&lt;script&gt;Krótkie zdanie po polsku." in page
     assert "<script" not in page
 
 

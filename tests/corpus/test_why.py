@@ -14,7 +14,7 @@ POLISH = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wie
 def corpus(world):
     rows = [{"id": str(n), "text": POLISH.format(n), "title": "Żółw"} for n in range(300)]
     rows += [
-        {"id": "short", "text": "Krótki."},
+        {"id": "short", "text": "Krótkie zdanie po polsku."},
         {"id": "again", "text": POLISH.format(3).upper()},
         {"id": "silesian", "text": POLISH.format("x"), "language": "szl"},
     ]
@@ -51,7 +51,7 @@ def test_a_rejected_document_shows_value_and_bound(corpus):
     assert (found.decision, found.split) == ("reject", None)
     assert found.reason == next(rule.name for rule in found.rules if not rule.passed)
     [rule] = [rule for rule in found.rules if rule.name == "characters"]
-    assert (rule.value, rule.minimum, rule.maximum, rule.passed) == (7, 40, None, False)
+    assert (rule.value, rule.minimum, rule.maximum, rule.passed) == (25, 40, None, False)
     assert rule.origin == "tests"
 
 

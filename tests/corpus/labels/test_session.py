@@ -23,7 +23,7 @@ def corpus(world):
         for n in range(120)
     ]
     rows += [{"id": f"copy-{n}", "text": POLISH.format(0)} for n in range(20)]
-    rows += [{"id": "short", "text": "Krótki."}, {"id": "empty", "text": ""}]
+    rows += [{"id": "short", "text": "Krótkie zdanie po polsku."}, {"id": "empty", "text": ""}]
     world.jsonl("teksty/a.jsonl", rows)
     return world.whole([world.inventory()]).path
 
