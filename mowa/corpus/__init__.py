@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from mowa.corpus._config import Bounds, CorpusConfig, DocumentsConfig, HoldOut, SignalsConfig
 
 if TYPE_CHECKING:
-    from mowa.corpus._documents import document_id
     from mowa.corpus._export import Exported, export
     from mowa.corpus._parts import part_at, part_labels
     from mowa.corpus._read import (
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
         shard_names,
         skipped_records,
     )
+    from mowa.corpus._rows import document_id
     from mowa.corpus._why import Explanation, Rule, why
 
 __all__ = [
@@ -46,7 +46,7 @@ _HEAVY = {
     "Exported": "mowa.corpus._export",
     "Rule": "mowa.corpus._why",
     "decided_documents": "mowa.corpus._read",
-    "document_id": "mowa.corpus._documents",
+    "document_id": "mowa.corpus._rows",
     "export": "mowa.corpus._export",
     "find_document": "mowa.corpus._read",
     "kept_documents": "mowa.corpus._read",

@@ -10,6 +10,27 @@ from mowa.collect import ReaderOptions
 from mowa.workspace import StepConfig
 
 
+class Triage(StepConfig):
+    """Which pages a costly extractor is spared; the fast one's text decides, and is kept."""
+
+    characters: int = Field(
+        0, ge=0, description="fewer characters than this in the fast extractor's text"
+    )
+    languages: list[str] = Field(
+        [],
+        description="ISO 639-3: the fast extractor's text is surely in none of these, nor in a"
+        " protected variety; empty for any",
+    )
+
+    @field_validator("languages")
+    @classmethod
+    def _are_codes(cls, value: list[str]) -> list[str]:
+        for code in value:
+            if not (len(code) == 3 and code.isascii() and code.isalpha() and code.islower()):
+                raise ValueError(f"{code!r} is no code of ISO 639-3, such as pol")
+        return sorted(set(value))
+
+
 class DocumentsConfig(StepConfig):
     """How records become documents."""
 
@@ -18,8 +39,16 @@ class DocumentsConfig(StepConfig):
         default=True,
         description="HTML: leave out navigation, comments and the like; false takes all text",
     )
-    extraction: Literal["fast", "exact"] = Field(
-        "fast", description="HTML: what tells main content, resiliparse (fast) or trafilatura"
+    extraction: Literal["fast", "learned", "exact"] = Field(
+        "fast",
+        description="HTML: what tells main content, resiliparse (fast), boosted trees over its"
+        " blocks (learned) or trafilatura (exact)",
+    )
+    markup: Literal["text", "markdown"] = Field(
+        "text", description="HTML: headings, lists, tables and code as plain text or as Markdown"
+    )
+    triage: Triage = Field(
+        Triage(), description="HTML: pages that the learned and the exact extractor are spared"
     )
 
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from mowa.collect import (
     Place,
@@ -26,15 +21,15 @@ from mowa.collect import (
     Skipped,
     file_at,
     read_file,
-    repair_together,
     root_of,
 )
-from mowa.corpus._config import DocumentsConfig
-from mowa.corpus._extract import extract
-from mowa.corpus._normalise import normalised, normalised_line, without_surrogates
-from mowa.corpus._parts import one_text
+from mowa.corpus._config import DocumentsConfig, Triage
+from mowa.corpus._extract import Extraction, extract
+from mowa.corpus._normalise import without_surrogates
 from mowa.corpus._report import documents_report
-from mowa.corpus._schema import DOCUMENTS, SCHEMA_VERSION, SKIPPED, as_table
+from mowa.corpus._rows import Batch, add, doc_id_of, new_batch, repaired, table_of
+from mowa.corpus._schema import DOCUMENTS, SKIPPED
+from mowa.corpus.extraction import Markup
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Unit
 from mowa.workspace import Artifact, Inputs, Metrics, writing
@@ -45,8 +40,6 @@ _UNIT_BYTES = 32 << 20
 _PART_BYTES = 64 << 20
 _BATCH_BYTES = 8 << 20
 _BATCH_ROWS = 8_192
-
-_LINES = ("title", "author", "date", "language", "url", "locator")
 
 
 @dataclass(frozen=True)
@@ -59,21 +52,11 @@ class _Work:
     source: dict[str, Any]
     reader: ReaderOptions
     main_content: bool
-    extraction: Literal["fast", "exact"]
+    extraction: Extraction
+    markup: Markup
+    triage: Triage | None
     part_bytes: int
     batch_bytes: int
-
-
-@dataclass
-class _Batch:
-    """Rows on their way into a row group, as columns."""
-
-    columns: dict[str, list[str | None]]
-    bytes: int = 0
-
-    @property
-    def rows(self) -> int:
-        return len(self.columns["doc_id"])
 
 
 def run(config: DocumentsConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
@@ -97,14 +80,15 @@ def run(config: DocumentsConfig, inputs: Inputs, out: Path, context: Context) ->
     units = [unit for inventory in inventories for unit in _units(config, inventory, context)]
     results = context.map(read_unit, units, out, label="documents")
     metrics = _summary(results)
-    if config.extraction == "exact":
-        metrics["exact"] = {
-            "trafilatura": version("trafilatura"),
-            **{
-                name: sum(result["counts"].get(name, 0) for result in results)
-                for name in ("html_too_large", "html_exact_empty")
-            },
+    if config.extraction != "fast":
+        names = ["html_too_large", f"html_{config.extraction}_empty"]
+        if config.triage != Triage():
+            names += ["html_spared_short", "html_spared_language"]
+        metrics[config.extraction] = {
+            name: sum(result["counts"].get(name, 0) for result in results) for name in names
         }
+    if config.extraction == "exact":
+        metrics["exact"]["trafilatura"] = version("trafilatura")
     if not metrics["documents"]:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in metrics["skipped"].items())
         raise DataError(
@@ -140,6 +124,8 @@ def _units(config: DocumentsConfig, inventory: Artifact, context: Context) -> It
                 reader=config.reader,
                 main_content=config.main_content,
                 extraction=config.extraction,
+                markup=config.markup,
+                triage=config.triage if config.triage != Triage() else None,
                 part_bytes=_PART_BYTES,
                 batch_bytes=_BATCH_BYTES,
             ),
@@ -185,7 +171,7 @@ def read_unit(work: _Work, out: Path) -> dict[str, Any]:
             ):
                 filled = 0
                 while batch is not None and filled < work.part_bytes:
-                    documents.write_table(_table(batch, work.source, counts))
+                    documents.write_table(table_of(batch, work.source, counts))
                     filled += batch.bytes
                     batch = next(batches, None)
             part += 1
@@ -230,9 +216,9 @@ class _SkippedRows:
 
 def _batches(
     work: _Work, skipped: _SkippedRows, counts: Counter[str], notes: Counter[str]
-) -> Iterator[_Batch]:
+) -> Iterator[Batch]:
     keys: Counter[str] = Counter()
-    batch = _new_batch()
+    batch = new_batch()
     for item in _records(work):
         counts["records"] += 1
         record = item
@@ -241,13 +227,13 @@ def _batches(
         if isinstance(record, Skipped):
             skipped.add(record)
             continue
-        record = _repaired(record)
+        record = repaired(record)
         notes.update(record.notes)
         counts["documents"] += 1
-        _add(batch, record, _doc_id(work.source["name"], record.key, keys), work.source, counts)
+        add(batch, record, doc_id_of(work.source["name"], record.key, keys), work.source, counts)
         if batch.bytes >= work.batch_bytes or batch.rows >= _BATCH_ROWS:
             yield batch
-            batch = _new_batch()
+            batch = new_batch()
     if batch.rows:
         yield batch
 
@@ -264,12 +250,16 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
         charset=record.encoding,
         main_content=work.main_content,
         extraction=work.extraction,
-        latest=work.source.get("collected_at"),
+        markup=work.markup,
+        triage=work.triage,
+        latest=record.date or work.source.get("collected_at"),
     )
     if page.problem == "binary":
         return Skipped(record.locator, "binary", "what claims to be HTML is not text")
     if page.problem is not None:
         counts[f"html_{page.problem.replace('-', '_')}"] += 1
+    if page.spared is not None:
+        counts[f"html_spared_{page.spared}"] += 1
     return replace(
         record,
         text=page.text,
@@ -277,122 +267,13 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
         url=record.url or page.url,
         title=record.title or page.title,
         author=record.author or page.author,
-        date=record.date or page.date,
+        # A crawler's record says when the page was fetched, which is the latest that it can be.
+        date=page.date or record.date,
         # The steward's word about a source counts more than what a page says of itself.
         language=record.language or work.source.get("language") or page.language,
         licence=record.licence or page.licence,
         notes=(*record.notes, *page.notes),
     )
-
-
-def _repaired(record: Record) -> Record:
-    """The record without mojibake in its text or parts, title and author."""
-    fields, notes = repair_together(
-        (record.title, record.author, record.text, *(part.text for part in record.parts))
-    )
-    if not notes:
-        return record
-    title, author, text, *of_parts = fields
-    parts = tuple(
-        replace(part, text=mended or "")
-        for part, mended in zip(record.parts, of_parts, strict=True)
-    )
-    return replace(
-        record, title=title, author=author, text=text, parts=parts, notes=(*record.notes, *notes)
-    )
-
-
-def _doc_id(source: str, key: str, keys: Counter[str]) -> str:
-    """Hash of the source's name and the record's key; a key that the unit had before gets #2."""
-    keys[key] += 1
-    while keys[key] > 1:
-        key = f"{key}#{keys[key]}"
-        keys[key] += 1
-    return document_id(source, key)
-
-
-def document_id(source: str, key: str) -> str:
-    """The id of the document that the record `key` of `source` becomes: BLAKE2b-128 of both."""
-    return _blake(f"{source}\0{key}")
-
-
-def _blake(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _new_batch() -> _Batch:
-    return _Batch({name: [] for name in ("doc_id", "text", "host", "licence", "parts", *_LINES)})
-
-
-def _add(
-    batch: _Batch, record: Record, doc_id: str, source: dict[str, Any], counts: Counter[str]
-) -> None:
-    parts = None
-    text, replaced = without_surrogates(record.text or "")
-    if record.parts:
-        text, parts, replaced = one_text(record.parts)
-    counts["replaced_characters"] += replaced
-    licence = source["licence"]
-    if record.licence is not None and record.licence.strip():
-        own = _canonical(record.licence.strip())
-        counts["unknown_licences"] += own is None
-        licence = own or licence
-    columns = batch.columns
-    columns["doc_id"].append(doc_id)
-    columns["text"].append(text)
-    columns["host"].append(_host(record.url))
-    columns["licence"].append(licence)
-    columns["parts"].append(parts)
-    for name in _LINES:
-        value = getattr(record, name)
-        columns[name].append(None if value is None else without_surrogates(value)[0])
-    batch.bytes += len(text.encode())
-
-
-@lru_cache(maxsize=4096)
-def _canonical(licence: str) -> str | None:
-    """The SPDX expression in its one spelling; None where it is not one."""
-    try:
-        return str(canonicalize_license_expression(licence))
-    except InvalidLicenseExpression:
-        return None
-
-
-def _host(url: str | None) -> str | None:
-    try:
-        host = urlsplit(url or "").hostname
-    except ValueError:
-        return None
-    return without_surrogates(host)[0] if host else None
-
-
-def _table(batch: _Batch, source: dict[str, Any], counts: Counter[str]) -> pa.Table:
-    strings = pl.DataFrame(batch.columns, schema=dict.fromkeys(batch.columns, pl.String))
-    # A locator is an address, not prose: it stays as the reader gave it.
-    lines = [name for name in _LINES if name not in ("url", "locator")]
-    frame = strings.with_columns(
-        normalised(pl.col("text")), *(normalised_line(pl.col(name)) for name in lines)
-    ).with_columns(pl.col("language").fill_null(pl.lit(source.get("language"), pl.String)))
-    texts = frame["text"].to_list()
-    counts["characters"] += int(frame["text"].str.len_chars().sum())
-    counts["bytes"] += int(frame["text"].str.len_bytes().sum())
-    counts["empty"] += int((frame["text"] == "").sum())
-    frame = frame.with_columns(
-        pl.Series("content_hash", [_blake(text) for text in texts], pl.String),
-        pl.lit(SCHEMA_VERSION, pl.Int16).alias("schema"),
-        pl.lit(None, pl.String).alias("reservation"),
-        *(
-            pl.lit(source.get(key), pl.String).alias(column)
-            for column, key in (
-                ("source", "name"),
-                ("legal_basis", "legal_basis"),
-                ("agreement", "agreement"),
-                ("release", "release"),
-                ("collected_at", "collected_at"),
-            )
-        ),
-    )
-    return as_table(frame, DOCUMENTS)
 
 
 def _summary(results: list[dict[str, Any]]) -> Metrics:

@@ -108,16 +108,27 @@ def _leaves(trees: Trees, values: NDArray[np.float64]) -> NDArray[np.int64]:
     rows, columns = values.shape
     flat = values.ravel()
     offsets = (np.arange(rows, dtype=np.int64) * columns)[:, None]
-    node = np.broadcast_to(trees.roots.astype(np.int64), (rows, len(trees.roots)))
+    node = np.empty((rows, len(trees.roots)), dtype=np.int64)
+    node[:] = trees.roots
     # A leaf asks for column 0 and leads to itself.
-    feature = np.maximum(trees.feature, 0)
+    feature = np.maximum(trees.feature, 0).astype(np.int64)
+    children = np.stack([trees.right, trees.left], axis=1).astype(np.int64).ravel()
     gaps = bool(np.isnan(flat).any())
+    asked = np.empty_like(node)
+    value = np.empty(node.shape)
+    threshold = np.empty(node.shape)
     for _ in range(trees.depth):
-        value = flat.take(feature.take(node) + offsets)
-        goes_left = value <= trees.threshold.take(node)
+        np.take(feature, node, out=asked, mode="clip")
+        asked += offsets
+        np.take(flat, asked, out=value, mode="clip")
+        np.take(trees.threshold, node, out=threshold, mode="clip")
+        goes_left = value <= threshold
         if gaps:
             goes_left |= np.isnan(value) & trees.missing_left.take(node)
-        node = np.where(goes_left, trees.left.take(node), trees.right.take(node))
+        node *= 2
+        node += goes_left
+        np.take(children, node, out=asked, mode="clip")
+        node, asked = asked, node
     return np.asarray(node, dtype=np.int64)
 
 

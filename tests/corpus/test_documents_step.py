@@ -284,7 +284,7 @@ def test_parts_of_a_record_are_one_text(world, monkeypatch):
 
 
 def test_the_exact_mode_says_by_which_version_and_how_many_pages_were_too_large(world, monkeypatch):
-    monkeypatch.setattr(_extract, "_MAX_EXACT_CHARACTERS", 2_000)
+    monkeypatch.setattr(_extract, "_MAX_CHARACTERS", 2_000)
     pages = [f"<body><article><p>{LONG * times}</p></article>".encode() for times in (3, 90)]
     world.warc("teksty/a.warc.gz", [(f"p{n}", f"https://a.pl/{n}", p) for n, p in enumerate(pages)])
     artifact = world.documents([world.inventory()], extraction="exact")
@@ -294,3 +294,26 @@ def test_the_exact_mode_says_by_which_version_and_how_many_pages_were_too_large(
         "html_exact_empty": 1,
     }
     assert all(LONG.strip() in text for text in documents_of(artifact)["text"])
+
+
+def test_the_learned_mode_counts_what_it_left_to_the_fast_one(world, monkeypatch):
+    monkeypatch.setattr(_extract, "_MAX_CHARACTERS", 2_000)
+    pages = [f"<body><article><p>{LONG * times}</p></article>".encode() for times in (3, 90)]
+    world.warc("teksty/a.warc.gz", [(f"p{n}", f"https://a.pl/{n}", p) for n, p in enumerate(pages)])
+    artifact = world.documents([world.inventory()], extraction="learned", markup="markdown")
+    assert artifact.metrics["learned"]["html_too_large"] == 1
+    assert all(LONG.strip() in text for text in documents_of(artifact)["text"])
+
+
+def test_what_a_page_says_of_itself_fills_what_the_record_leaves_open(world):
+    head = (
+        '<meta name="author" content="Anna Nowak"><meta property="article:published_time"'
+        ' content="2020-03-04T10:00:00Z">'
+    )
+    late = '<meta property="article:published_time" content="2026-02-03T10:00:00Z">'
+    pages = [f"<html><head>{h}</head><body><p>{LONG}</p>".encode() for h in (head, late)]
+    world.warc("teksty/a.warc.gz", [(f"p{n}", f"https://a.pl/{n}", p) for n, p in enumerate(pages)])
+    made = documents_of(world.documents([world.inventory()]))
+    assert made["author"].to_list() == ["Anna Nowak", None]
+    # The WARC says that both were fetched on that day, and nothing is published later.
+    assert made["date"].to_list() == ["2020-03-04", "2026-01-31T12:00:00Z"]

@@ -161,11 +161,38 @@ def test_a_page_gives_the_exact_mode_the_same_text_each_time():
     assert len({extract(ARTICLE.encode(), extraction="exact").text for _ in range(4)}) == 1
 
 
-def test_a_page_too_large_for_the_exact_mode_is_read_by_the_fast_one(monkeypatch):
-    monkeypatch.setattr(_extract, "_MAX_EXACT_CHARACTERS", 100)
-    page = extract(ARTICLE.encode(), extraction="exact")
+@pytest.mark.parametrize("mode", ["learned", "exact"])
+def test_a_page_too_large_for_a_costly_mode_is_read_by_the_fast_one(monkeypatch, mode):
+    monkeypatch.setattr(_extract, "_MAX_CHARACTERS", 100)
+    page = extract(ARTICLE.encode(), extraction=mode)
     assert page.problem == "too-large"
     assert page.text == extract(ARTICLE.encode()).text
+
+
+def test_a_page_of_too_many_blocks_is_read_by_the_fast_mode(monkeypatch):
+    monkeypatch.setattr(_extract, "_MAX_BLOCKS", 2)
+    page = extract(ARTICLE.encode(), extraction="learned")
+    assert page.problem == "learned-empty"
+    assert SENTENCE in page.text
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (b"<div>" * 50_000 + b"x", "too-deep"),
+        (b"<p>a\x00b" + b"c" * 200, None),
+        (b"<nav><a href=/>a</a></nav>", None),
+        (b"", None),
+        (b"<p>x" * 200_000, "learned-empty"),
+        (b"<td>x" * 200_000, None),
+        (b"<script>" * 100_000, None),
+        (b"<main><p>x</p>" + b"<ul><li>x</ul>" * 100_000, "learned-empty"),
+        (b"<p " + b" ".join(b"a%d=\"'<p>" % n for n in range(1000)) + b">x</p>", None),
+    ],
+)
+def test_pages_made_to_hurt_end_in_the_learned_mode_too(raw, problem):
+    page = extract(raw, charset="utf-7", extraction="learned")
+    assert page.problem == problem or problem is None
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ _MOST_TITLE, _MOST_AUTHOR = 1_000, 300
 _OPEN = re.compile(r"<(?:(script|style|noscript|template)|(meta|link))(?=[\s/>])|<!--")
 _REST_OF_TAG = re.compile(r'(?:[^>"]++|"[^"]*+"?)*+>?')
 _ATTRIBUTE = re.compile(r'([^\s"=<>/]+)="([^"]*)"')
+_LINK = re.compile(r"canonical|license|rights", re.IGNORECASE)
 _IS_JSON_LD = re.compile(r'type="\s*application/ld\+json', re.IGNORECASE)
 
 _RIGHTS = frozenset({"license", "dc.rights", "dcterms.rights", "dcterms.license", "dc:rights"})
@@ -135,6 +136,8 @@ def _head(document: DocumentNode) -> _Head:
             if _IS_JSON_LD.search(attributes):
                 found.scripts.append(body)
             continue
+        if tag == "link" and not _LINK.search(attributes):
+            continue
         fields = {name.lower(): value for name, value in reversed(_ATTRIBUTE.findall(attributes))}
         value = html.unescape(fields.get("content" if tag == "meta" else "href", "")).strip()
         if not value:
@@ -239,7 +242,7 @@ def _author(
     for names in (said.authors, *(head.metas.get(name, []) for name in _AUTHORS), placed.authors):
         if (joined := _names(names)) is not None:
             return joined
-    if not _REL_AUTHOR.search(raw):
+    if b"author" not in raw or not _REL_AUTHOR.search(raw):
         return None
     nodes = document.query_selector_all('a[rel~="author" i]')[:1]
     return _names([_content(node) for node in nodes])
