@@ -21,6 +21,7 @@ _MOST_TITLE, _MOST_AUTHOR = 1_000, 300
 _OPEN = re.compile(r"<(?:(script|style|noscript|template)|(meta|link))(?=[\s/>])|<!--")
 _REST_OF_TAG = re.compile(r'(?:[^>"]++|"[^"]*+"?)*+>?')
 _ATTRIBUTE = re.compile(r'([^\s"=<>/]+)="([^"]*)"')
+_LINK = re.compile(r"canonical|license|rights", re.IGNORECASE)
 _IS_JSON_LD = re.compile(r'type="\s*application/ld\+json', re.IGNORECASE)
 
 _RIGHTS = frozenset({"license", "dc.rights", "dcterms.rights", "dcterms.license", "dc:rights"})
@@ -134,6 +135,8 @@ def _head(document: DocumentNode) -> _Head:
         if tag == "script":
             if _IS_JSON_LD.search(attributes):
                 found.scripts.append(body)
+            continue
+        if tag == "link" and not _LINK.search(attributes):
             continue
         fields = {name.lower(): value for name, value in reversed(_ATTRIBUTE.findall(attributes))}
         value = html.unescape(fields.get("content" if tag == "meta" else "href", "")).strip()

@@ -197,7 +197,9 @@ def _walked(source: str) -> Blocks:  # noqa: C901, PLR0912, PLR0915
                 flush()
                 pre = max(0, pre - 1)
             else:
-                flush()
+                # Most elements that end have no text since the last: a call is not worth it.
+                if pieces or cells or links:
+                    flush()
                 pre += kind == _PRE
             if not slash:
                 mask = hints_of(name, attributes)
