@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mowa.corpus import decided_documents, document_id, skipped_records
+from mowa.corpus import (
+    decided_documents,
+    document_id,
+    kept_documents,
+    shard_names,
+    skipped_records,
+)
 from mowa.errors import DataError
 from mowa.sample._rows import ALL, Row, with_all
 from mowa.sample._truth import Truth
@@ -47,7 +53,10 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A record of the truth and what became of it; `decision` is `skip` where it is no document."""
+    """A record of the truth and what became of it; `decision` is `skip` where it is no document.
+
+    `text` is the document's, `read` what is read of it where it is kept: without what was cut.
+    """
 
     truth: Truth
     decision: str
@@ -55,6 +64,7 @@ class _Seen:
     detail: str
     text: str
     licence: str | None
+    read: str = ""
 
     @property
     def kept(self) -> bool:
@@ -113,6 +123,12 @@ _NOTHING_TO_READ = ("empty", "short", "furniture", "soft-404", "login-wall")
 def _joined(truth: Iterable[Truth], corpus: Path, documents: Path) -> list[_Seen]:
     rows = decided_documents(corpus, ("doc_id", "text", "licence", "source"))
     found = {row["doc_id"]: row for row in rows.iter_rows(named=True)}
+    read = {
+        doc_id: text
+        for shard in shard_names(corpus)
+        for split in ("train", "held_out")
+        for doc_id, text in kept_documents(corpus, shard, split).iter_rows()
+    }
     left_out = skipped_records(documents)
     sources = {*rows["source"].to_list(), *left_out["source"].to_list()}
     skipped = left_out.height
@@ -134,6 +150,7 @@ def _joined(truth: Iterable[Truth], corpus: Path, documents: Path) -> list[_Seen
                 row["detail"] or "",
                 row["text"],
                 row["licence"],
+                read.get(row["doc_id"], ""),
             )
         )
     if used < len(found) or used + skipped != len(seen):
@@ -319,14 +336,18 @@ def _stopped(item: _Seen) -> bool:
 
 
 def _personal_data(seen: list[_Seen]) -> list[Row]:
-    """Found is a value that the text of a kept document no longer holds."""
+    """Found is a value that what is read of a kept document no longer holds."""
     step = _STEPS["personal data"]
     kept = [item for item in seen if item.kept]
     values: dict[str, list[bool]] = defaultdict(list)
     for item in kept:
         for datum in item.truth.personal_data:
-            values[datum["kind"]].append(datum["value"] not in item.text)
-    alike = [datum["value"] not in item.text for item in kept for datum in item.truth.look_alikes]
+            values[datum["kind"]].append(datum["value"] not in item.read)
+    alike = [
+        datum["value"] in item.text and datum["value"] not in item.read
+        for item in kept
+        for datum in item.truth.look_alikes
+    ]
     rows = [
         Row("personal data", kind, len(gone), sum(gone) if step else None, None, step)
         for kind, gone in sorted(values.items())
