@@ -305,12 +305,28 @@ def _exact_duplicates(seen: list[_Seen], kinds: dict[str, list[_Seen]]) -> list[
 
 
 def _near_duplicates(seen: list[_Seen], near: list[_Seen]) -> list[Row]:
+    """Of a text and its changed copy one goes; which one stays does not matter.
+
+    A copy of a text that its page made different is no false alarm.
+    """
     group = "near duplicates"
+    originals = {item.truth.near_duplicate_of for item in near}
+    gone = {item.truth.document for item in seen if item.decision == "duplicate"}
+    texts = Counter(item.truth.document for item in seen if item.truth.document)
     known = {id(item) for item in near}
-    alarms = sum(item.reason == "near-duplicate" and id(item) not in known for item in seen)
+    alarms = sum(
+        item.reason == "near-duplicate"
+        and id(item) not in known
+        and item.truth.document not in originals
+        and texts[item.truth.document or ""] < 2
+        for item in seen
+    )
     return with_all(
         _by(
-            group, near, lambda truth: truth.change or "", lambda item: item.decision == "duplicate"
+            group,
+            near,
+            lambda truth: truth.change or "",
+            lambda item: item.decision == "duplicate" or item.truth.near_duplicate_of in gone,
         ),
         alarms,
     )

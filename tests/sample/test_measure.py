@@ -114,6 +114,8 @@ def test_exact_copies_within_a_form_are_found_and_no_other_text_is_taken_for_one
     assert row(rows, "exact duplicates", "same-form").recall == 1
     assert row(rows, "exact duplicates", "same-page").recall == 1
     assert row(rows, "exact duplicates").false_alarms == 0
+    # The original of a changed copy may be the one that goes.
+    assert row(rows, "near duplicates").false_alarms == 0
 
 
 def test_a_copy_that_was_kept_in_place_of_its_original_is_no_loss(truth, rows, verdicts):
