@@ -64,7 +64,7 @@ sources = "sources"
 steps.pages = {{ does = "inventory", source = "pages", path = "pages" }}
 steps.documents = {{ does = "documents", reads = "pages"{mode} }}
 steps.signals = {{ does = "signals", reads = "documents" }}
-steps.corpus = {{ does = "corpus", reads = ["documents", "signals"] }}
+steps.corpus = {{ does = "corpus", reads = ["documents", "signals"], held_out = 0.2 }}
 """
 
 
@@ -262,7 +262,7 @@ def measure(warc: Path, python: str | None, limit: int | None) -> list[dict[str,
                     for kind, seconds in run.said["seconds"].items()
                 ),
             ]
-            if len(cores) > 1:
+            if len(cores) > 1 and mode == "fast":
                 single = _own("--ours", whole, mode, "1", "--split", cores=one)
                 two = _own("--ours", whole, mode, "2", "--split", cores=set(cores[-2:]))
                 rows.append(
@@ -304,7 +304,9 @@ def main() -> None:
     versions |= _peer_versions(python) if python else {}
     results = []
     for warc in sorted(arguments.warcs.glob("*.warc.gz")):
-        results += measure(warc, python, arguments.limit)
+        rows = measure(warc, python, arguments.limit)
+        print(json.dumps(rows), file=sys.stderr)  # not lost where the next file fails
+        results += rows
     print(" ".join(f"{name} {version}" for name, version in versions.items()))
     for row in results:
         against = f"  {row['ratio']} x {row['peer']} ({row['peer_value']})" if row["peer"] else ""
