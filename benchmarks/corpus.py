@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.metadata
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -29,9 +27,10 @@ import venv
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
+
+from record import versions, write_record
 
 _MODES = {"fast": 15.0, "learned": 8.0, "exact": 2.5}  # and how many times datatrove's speed
 _TWO_WORKERS = 1.8  # at least, of one
@@ -299,28 +298,20 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the results there too")
     arguments = parser.parse_args()
     python = None if arguments.no_peer else _peer_python(arguments.peer_environment)
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    versions["python"] = platform.python_version()
-    versions |= _peer_versions(python) if python else {}
+    found = versions(_PACKAGES)
+    found |= _peer_versions(python) if python else {}
     results = []
     for warc in sorted(arguments.warcs.glob("*.warc.gz")):
         rows = measure(warc, python, arguments.limit)
         print(json.dumps(rows), file=sys.stderr)  # not lost where the next file fails
         results += rows
-    print(" ".join(f"{name} {version}" for name, version in versions.items()))
+    print(" ".join(f"{name} {version}" for name, version in found.items()))
     for row in results:
         against = f"  {row['ratio']} x {row['peer']} ({row['peer_value']})" if row["peer"] else ""
         target = f", target {row['target']}" if row["target"] else ""
         print(f"{row['what']:40} {row['ours']:>12,.2f} {row['unit']}{against}{target}")
     if arguments.json:
-        record = {
-            "command": " ".join(sys.argv),
-            "versions": versions,
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "date": date.today().isoformat(),  # noqa: DTZ011 - the day where the machine stands
-            "results": results,
-        }
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        write_record(arguments.json, found, results)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import random
 import re
 import resource
@@ -31,13 +30,12 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from record import versions, write_record
 
 from mowa.corpus.duplicates import (
     DuplicateOptions,
@@ -444,18 +442,8 @@ def main() -> None:
         target = f", target {row['target']}" if row["target"] else ""
         print(f"{row['what']:64} {row['ours']:>12,.3f} {row['unit']}{against}{target}")
     if options.json:
-        record = {
-            "command": " ".join(sys.argv),
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("mowa", "polars", "numpy", "pyarrow")},
-                "peer": _DATATROVE,
-            },
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores, one of them used",
-            "date": date.today().isoformat(),  # noqa: DTZ011 - the day where it was run
-            "results": results,
-        }
-        options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        found = versions(("mowa", "polars", "numpy", "pyarrow")) | {"peer": _DATATROVE}
+        write_record(options.json, found, results)
 
 
 if __name__ == "__main__":

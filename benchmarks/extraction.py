@@ -12,19 +12,15 @@ read as title, author, date and licence with what trafilatura reads.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import os
-import platform
 import re
-import sys
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import trafilatura
+from record import versions, write_record
 
 from mowa.corpus._extract import extract
 
@@ -133,9 +129,8 @@ def main() -> None:
     arguments = parser.parse_args()
     items = pages(arguments.pages, arguments.limit)
     found = {name: measure(items, extractor) for name, extractor in _MODES.items()}
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    versions["python"] = platform.python_version()
-    print(" ".join(f"{name} {version}" for name, version in versions.items()), len(items), "pages")
+    found = versions(_PACKAGES)
+    print(" ".join(f"{name} {version}" for name, version in found.items()), len(items), "pages")
     rows = []
     peer = found["trafilatura fast"]
     for name, values in found.items():
@@ -150,14 +145,7 @@ def main() -> None:
     for row in (agreed := agreement(items)):
         print(f"{row['what']:50} {row['ours']:8.1f} {row['unit']}")
     if arguments.json:
-        record = {
-            "command": " ".join(sys.argv),
-            "versions": versions,
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "date": date.today().isoformat(),  # noqa: DTZ011 - the day where the machine stands
-            "results": rows + agreed,
-        }
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        write_record(arguments.json, found, rows + agreed)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,7 @@ Polish stop words and the language.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import platform
 import random
 import re
 import subprocess
@@ -24,10 +22,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import polars as pl
+from record import versions, write_record
 
 from mowa.corpus import CorpusConfig
 from mowa.corpus._edits import edited, edits_of
@@ -107,7 +105,8 @@ def main() -> None:
     edited = edited_alike(texts, peer["edited"])
     print(f"texts whose kept text is the peer's, C4's lines cut: {edited:.4f}")
     if options.json:
-        options.json.write_text(json.dumps(_record(rows, edited), indent=1) + "\n", "utf-8")
+        found = versions(("mowa", "polars")) | {"peer": _PEER[0]}
+        write_record(options.json, found, _results(rows, edited))
 
 
 def real_texts(folder: Path, count: int, seed: int = 1) -> list[str]:
@@ -340,7 +339,7 @@ def edited_alike(texts: pl.Series, peers: list[str | None]) -> float:
     return sum(same) / max(1, len(same))
 
 
-def _record(rows: list[dict], edited: float) -> dict:
+def _results(rows: list[dict], edited: float) -> list[dict]:
     results = [
         {
             "what": f"agreement of {row['filter']}, balanced over {row['balanced']} texts",
@@ -365,14 +364,7 @@ def _record(rows: list[dict], edited: float) -> dict:
             "target": _TARGET,
         }
     )
-    return {
-        "command": " ".join(sys.argv),
-        "versions": {name: importlib.metadata.version(name) for name in ("mowa", "polars")}
-        | {"peer": _PEER[0]},
-        "machine": f"{platform.machine()} {platform.system()}",
-        "date": date.today().isoformat(),  # noqa: DTZ011 - the day of the machine
-        "results": results,
-    }
+    return results
 
 
 if __name__ == "__main__":

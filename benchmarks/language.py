@@ -7,16 +7,15 @@ installed (`lingua-language-detector`). One thread, CPU time.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from record import versions, write_record
 
 os.environ["POLARS_MAX_THREADS"] = "1"  # read by polars when it is imported
 sys.path[:0] = [str(Path(__file__).parent.parent / "scripts")]
@@ -65,14 +64,7 @@ def main() -> None:
     for found in results:
         print("{what:<64} {ours:>11} {peer_value!s:>9} {peer!s:<10}".format(**found))
     if options.json:
-        told = {
-            "command": " ".join(sys.argv),
-            "versions": {name: _version(name) for name in ("mowa", "polars", "numpy", *PEERS)},
-            "machine": f"{platform.machine()}, {os.cpu_count()} processors",
-            "date": datetime.now(UTC).date().isoformat(),
-            "results": results,
-        }
-        options.json.write_text(json.dumps(told, indent=1) + "\n")
+        write_record(options.json, versions(("mowa", "polars", "numpy", *PEERS)), results)
 
 
 def _result(

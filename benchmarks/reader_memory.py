@@ -17,12 +17,9 @@ from __future__ import annotations
 import argparse
 import bz2
 import gzip
-import importlib.metadata
 import io
 import itertools
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -31,7 +28,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -40,12 +36,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+from record import versions, write_record
 
 from mowa.collect import ReaderOptions, Record, read_file
 from mowa.collect.readers import _READERS
 from mowa.sample._compose import compose
 from mowa.sample._pdf import pdf
 
+_LIBRARIES = ("mowa", "fastwarc", "pyarrow", "pypdfium2", "resiliparse", "zstandard")
 _FLAT = 1.1  # memory at the end, of that after a tenth
 _FILE_BYTES = 200_000  # of a file in formats that have one record a file
 _ROWS = 2_000  # of a batch of Parquet or Arrow
@@ -599,28 +597,7 @@ def main() -> None:
         _show(found)
         results += _results(found)
     if arguments.json:
-        arguments.json.write_text(json.dumps(_report(results), indent=2) + "\n", "utf-8")
-
-
-def _report(results: list[dict[str, Any]]) -> dict[str, Any]:
-    libraries = ("mowa", "fastwarc", "pyarrow", "pypdfium2", "resiliparse", "zstandard")
-    return {
-        "command": " ".join(["python", *sys.argv]),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in libraries},
-        },
-        "machine": f"{_processor()}, {os.cpu_count()} cores",
-        "date": date.today().isoformat(),  # noqa: DTZ011 - the day on which it ran, there
-        "results": results,
-    }
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
+        write_record(arguments.json, versions(_LIBRARIES), results)
 
 
 if __name__ == "__main__":

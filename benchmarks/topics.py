@@ -11,17 +11,13 @@ classifier was of test sentences and how many it had right.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import json
-import platform
-import sys
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from record import versions, write_record
 from threadpoolctl import threadpool_limits
 
 from mowa.corpus.classifiers import Model, score
@@ -105,17 +101,7 @@ def main() -> None:
                 print(f"  {line['confidence']:>12.3f}{line['accuracy']:>8.3f}{line['texts']:>11}")
             results.append({"folds": by_cost, **found})
     if options.json:
-        record = {
-            "command": " ".join(sys.argv),
-            "versions": {
-                name: importlib.metadata.version(name)
-                for name in ("mowa", "polars", "scikit-learn")
-            },
-            "machine": f"{platform.machine()} {platform.system()}",
-            "date": date.today().isoformat(),  # noqa: DTZ011 - the day of the machine
-            "results": results,
-        }
-        options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        write_record(options.json, versions(("mowa", "polars", "scikit-learn")), results)
 
 
 if __name__ == "__main__":
