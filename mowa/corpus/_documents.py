@@ -252,7 +252,7 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
         extraction=work.extraction,
         markup=work.markup,
         triage=work.triage,
-        latest=record.date or work.source.get("collected_at"),
+        latest=record.captured or work.source.get("collected_at"),
     )
     if page.problem == "binary":
         return Skipped(record.locator, "binary", "what claims to be HTML is not text")
@@ -267,8 +267,7 @@ def _from_html(record: Record, work: _Work, counts: Counter[str]) -> Record | Sk
         url=record.url or page.url,
         title=record.title or page.title,
         author=record.author or page.author,
-        # A crawler's record says when the page was fetched, which is the latest that it can be.
-        date=page.date or record.date,
+        date=record.date or page.date,
         # The steward's word about a source counts more than what a page says of itself.
         language=record.language or work.source.get("language") or page.language,
         licence=record.licence or page.licence,

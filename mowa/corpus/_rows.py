@@ -57,7 +57,7 @@ def add(
     columns["licence"].append(licence)
     columns["parts"].append(parts)
     for name in _LINES:
-        value = getattr(record, name)
+        value = getattr(record, name) or (record.captured if name == "date" else None)
         columns[name].append(None if value is None else without_surrogates(value)[0])
     batch.bytes += len(text.encode())
 

@@ -28,7 +28,7 @@ def test_a_page_becomes_a_record_with_address_date_and_charset(read):
             html=PAGE,
             encoding="ISO-8859-2",
             url="https://przyklad.pl/ż",
-            date="2026-01-02T03:04:05Z",
+            captured="2026-01-02T03:04:05Z",
         )
     ]
 

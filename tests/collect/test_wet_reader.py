@@ -29,7 +29,7 @@ def test_a_conversion_is_a_record_known_by_its_response(read, name):
         locator=f"{name}#offset={at}&record=<urn:uuid:a>",
         text=TEXT.decode(),
         url="https://przyklad.pl/ż",
-        date="2026-01-02T03:04:05Z",
+        captured="2026-01-02T03:04:05Z",
         language="pol",
     )
 

@@ -317,3 +317,10 @@ def test_what_a_page_says_of_itself_fills_what_the_record_leaves_open(world):
     assert made["author"].to_list() == ["Anna Nowak", None]
     # The WARC says that both were fetched on that day, and nothing is published later.
     assert made["date"].to_list() == ["2020-03-04", "2026-01-31T12:00:00Z"]
+    records = [{"text": page.decode(), "date": "2020-12-31", "author": "Jan"} for page in pages]
+    world.jsonl("pola/a.jsonl", records)
+    fields = world.documents([world.inventory("pola", "pola", name="pola")],
+                             step="fields", reader={"text_is_html": True})  # fmt: skip
+    # What the source's own records say counts more.
+    assert set(documents_of(fields)["date"]) == {"2020-12-31"}
+    assert set(documents_of(fields)["author"]) == {"Jan"}

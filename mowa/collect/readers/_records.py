@@ -37,6 +37,7 @@ class Record:
         parts: Its text in parts, in order, where it has pages or chapters that locators name.
         html: The page as it was served, HTTP transfer and content encodings undone.
         encoding: The charset that the HTTP header claims.
+        captured: When a crawler fetched it, which is the latest that it can be of.
         notes: What was done to it on the way in, each a short word in kebab-case that is counted:
             ``decoded-windows-1250``, ``repaired-double-utf-8``.
     """
@@ -50,6 +51,7 @@ class Record:
     title: str | None = None
     author: str | None = None
     date: str | None = None
+    captured: str | None = None
     language: str | None = None
     licence: str | None = None
     parts: tuple[Part, ...] = ()

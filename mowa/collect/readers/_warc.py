@@ -256,7 +256,7 @@ def _page(
         html=html,
         encoding=head.charset,
         url=address(record),
-        date=record.headers.get("WARC-Date"),
+        captured=record.headers.get("WARC-Date"),
     )
 
 

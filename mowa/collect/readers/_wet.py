@@ -52,6 +52,6 @@ def _text(
         locator=locator,
         text=text.replace("\r\n", "\n"),
         url=address(record),
-        date=get("WARC-Date"),
+        captured=get("WARC-Date"),
         language=languages[0].strip() or None,
     )
