@@ -30,10 +30,8 @@ _GAP = r"(?: |\x{a0}|\x{2009}|\x{202f}|\x{2010}|\x{2011}|\x{2013}|[-.()/]){0,2}"
 _TRIGGERS = {
     "at": r"@|[\[({] ?(?:at|AT|małpa)",
     "long": rf"[0-9](?:{_GAP}[0-9]){{8}}",
-    "named": (
-        r"(?:[Tt]el|TEL|[Kk]om|KOM|[Ff]a[xk]|FA[XK]|[Dd]zwo|sms|SMS|infol|Infol|[Ww]hats|[Mm]ob)"
-        rf"[^0-9]{{0,36}}[0-9](?:{_GAP}[0-9]){{6}}"
-    ),
+    "seven": rf"[0-9](?:{_GAP}[0-9]){{6}}",
+    "named": r"[Tt]el|TEL|[Kk]om|KOM|[Ff]a[xk]|FA[XK]|[Dd]zwo|sms|SMS|infol|Infol|[Ww]hats|[Mm]ob",
     "land": r"[A-Z][A-Z][0-9][A-Z][^0-9A-Za-z]{0,2}/",
     "document": r"[0-9]{6}",
     "dots": r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
@@ -90,6 +88,9 @@ def find(texts: pl.Series) -> pl.DataFrame:
         .select(
             pl.col("text").str.contains(pattern).alias(name) for name, pattern in _TRIGGERS.items()
         )
+        # A word and a number, however they stand to each other: the detector looks closer.
+        .with_columns(pl.col("named") & pl.col("seven"))
+        .drop("seven")
     )
     any_flag = flags.select(pl.any_horizontal(pl.all())).to_series()
     rows: list[tuple[int, Span]] = []
