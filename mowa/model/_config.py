@@ -76,6 +76,23 @@ class ArchitectureConfig(StepConfig):
         return self.ffn_size or _up_to_multiple(8 * self.hidden_size, 3 * 64)
 
 
+class ImportModelConfig(StepConfig):
+    """Take a model from a folder that an inventory describes; the files decide all."""
+
+
+class FamilyConfig(StepConfig):
+    """A model of any family that `transformers` can make, by its settings there.
+
+    Weights are drawn as `transformers` draws them. What the tokenizer decides (size of the
+    vocabulary, ids of special tokens) is set by it.
+    """
+
+    name: str = Field(..., description='as in config.json\'s model_type: "qwen3", "gemma3_text" …')
+    settings: dict[str, Any] = Field(
+        ..., description="as in config.json: hidden_size, num_hidden_layers …"
+    )
+
+
 def parameter_count(config: ArchitectureConfig, vocab_size: int) -> int:
     """How many parameters the model has, tied embeddings counted once.
 
@@ -94,7 +111,10 @@ def parameter_count(config: ArchitectureConfig, vocab_size: int) -> int:
 
 @dataclass(frozen=True)
 class TokenizerFacts:
-    """What a model must know of its tokenizer."""
+    """What a model must know of its tokenizer.
+
+    One without BOS or padding, as Qwen's, has EOS in their place.
+    """
 
     vocab_size: int
     bos_id: int
@@ -119,8 +139,12 @@ class TokenizerFacts:
                 where=str(folder),
                 fix="build the tokenizer again",
             ) from error
-        special = [_special_id(names, role, ids, folder) for role in ("bos", "eos", "pad")]
-        return cls(max(ids.values()) + 1, *special)
+        eos = _special_id(names, "eos", ids, folder)
+        bos, pad = (
+            _special_id(names, role, ids, folder) if names.get(f"{role}_token") else eos
+            for role in ("bos", "pad")
+        )
+        return cls(max(ids.values()) + 1, bos, eos, pad)
 
 
 def _special_id(names: dict[str, Any], role: str, ids: dict[str, int], folder: Path) -> int:

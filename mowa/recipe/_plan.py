@@ -159,6 +159,10 @@ def _plan_step(
     config = _config(kind, spec.config, where)
     inputs = _inputs(spec.reads, planned, workspace, version, where)
     _check_inputs(kind, inputs, version, spec.does, where)
+    try:
+        config.check_reads([item.kind for item in inputs])
+    except ValueError as error:
+        raise UsageError(str(error), where=where) from error
     identity = identity_of(config)
     observe = kind.observe()
     if observe is not None:

@@ -2,25 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mowa.model import ArchitectureConfig
+from mowa.model import ArchitectureConfig, FamilyConfig
+from mowa.training._schedule import ScheduleName
 from mowa.workspace import StepConfig, runtime
 
 MUON_LEARNING_RATE = 0.02  # Keller Jordan's, for updates scaled by sqrt(max(1, rows / columns))
 
 
+class StageConfig(StepConfig):
+    """From a share of the updates on, other weights of the token artifacts that are read."""
+
+    begin: float = Field(
+        0.0, description="share of the updates after which the stage begins", ge=0, lt=1
+    )
+    weights: dict[str, float] = Field(
+        ..., description="share of each token artifact, by the name of its step", min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> StageConfig:
+        if any(weight < 0 for weight in self.weights.values()) or not sum(self.weights.values()):
+            raise ValueError(f"weights must be 0 or more, and one of them more: {self.weights}")
+        return self
+
+
 class PretrainConfig(StepConfig):
-    """Train a new model from random weights on token shards.
+    """Train a causal language model on token shards: a new one, or one that is read.
 
     A batch is `global_batch_size` tokens: that many divided by `sequence_length` blocks of the
     packing plan. Weight decay applies to the matrices of the layers and to an output layer of its
     own; not to norms and embeddings, nor to an output layer that is tied to them.
     """
 
-    architecture: ArchitectureConfig = Field(..., description="shape of the model")
+    architecture: ArchitectureConfig | None = Field(
+        None, description="shape of a new Llama model; not where a model is read"
+    )
+    family: FamilyConfig | None = Field(
+        None,
+        description="a new model of another family that transformers has, in place of architecture",
+    )
+    start: Literal["weights", "checkpoint"] = Field(
+        "weights",
+        description="where a model is read. weights: a new run from its weights; checkpoint: go on"
+        " with the moments of the optimizer and the place in the data that the model's last"
+        " checkpoint has (keep_optimizer), for a longer run or a branch",
+    )
+    stages: list[StageConfig] = Field(
+        [],
+        description="weights of the token artifacts from some share of the updates on; without"
+        " stages each is read in proportion to its tokens",
+    )
     sequence_length: int = Field(..., description="tokens in a block of the packing plan", ge=2)
     global_batch_size: int = Field(
         ..., description="tokens an update; a multiple of sequence_length", ge=2
@@ -29,9 +66,10 @@ class PretrainConfig(StepConfig):
     epochs: float | None = Field(
         None, description="times that the tokens are read; give this or steps", gt=0
     )
-    optimizer: Literal["adamw", "muon"] = Field(
-        "adamw",
-        description="muon: Muon on the matrices of the layers, AdamW on everything else",
+    optimizer: Literal["auto", "adamw", "muon"] = Field(
+        "auto",
+        description="muon: Muon on the matrices of the layers, AdamW on everything else; auto: muon"
+        " for a new model, adamw where a model is read",
     )
     learning_rate: float = Field(..., description="peak learning rate of AdamW", gt=0)
     muon_learning_rate: float | None = Field(
@@ -39,8 +77,14 @@ class PretrainConfig(StepConfig):
         description=f"peak learning rate of Muon; null: {MUON_LEARNING_RATE}; only with muon",
         gt=0,
     )
+    schedule: ScheduleName = Field(
+        "cosine", description="of the learning rate after the warm-up; wsd: constant, then a line"
+    )
+    decay_share: float = Field(
+        0.2, description="share of all updates in which wsd falls", gt=0, le=1
+    )
     min_lr_ratio: float = Field(
-        0.1, description="where the cosine ends, as a share of the peak", ge=0, le=1
+        0.1, description="where the schedule ends, as a share of the peak", ge=0, le=1
     )
     warmup_steps: int = Field(0, description="updates over which the learning rate rises", ge=0)
     weight_decay: float = Field(
@@ -52,6 +96,15 @@ class PretrainConfig(StepConfig):
     eps: float = Field(1e-8, description="AdamW's epsilon", gt=0)
     grad_clip: float = Field(
         1.0, description="largest norm of the whole gradient; 0: not clipped", ge=0
+    )
+    skip_spikes: float | None = Field(
+        None,
+        description="leave out an update whose loss or gradient norm is so many standard"
+        " deviations above the mean of the last 128 (as OLMo's; 6 is usual); null: never",
+        gt=0,
+    )
+    freeze: list[str] = Field(
+        [], description='names of parameters that stay as they are; "*" for any characters'
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
@@ -68,6 +121,24 @@ class PretrainConfig(StepConfig):
         ge=1,
     )
     compile: bool = runtime(False, "compile the layers and the loss with torch.compile")  # noqa: FBT003
+    activation_checkpointing: bool = runtime(
+        False,  # noqa: FBT003
+        "keep only the inputs of the layers, and compute a layer again for its gradient: a third"
+        " more arithmetic for much less memory",
+    )
+    check_forward: bool = runtime(
+        True,  # noqa: FBT003
+        "compare loss and gradients of one block with the model's own before training",
+    )
+    processes: int = runtime(
+        1, "processes of this machine that share the model (FSDP2), one a GPU", ge=1
+    )
+    shard_processes: int | None = runtime(
+        None,
+        "processes that divide one copy of the model among them (HSDP), such as those of a node;"
+        " null: all",
+        ge=1,
+    )
     threads: int | None = runtime(None, "CPU threads; null: as torch chooses", ge=1)
     checkpoint_every_seconds: float = runtime(
         300.0, "seconds between checkpoints; 0: not by time", ge=0
@@ -82,6 +153,11 @@ class PretrainConfig(StepConfig):
         None, "updates between measurements on held-out documents; null: first and last only", ge=1
     )
     log_every: int = runtime(1, "updates between lines of metrics.jsonl", ge=1)
+    keep_checkpoints: int = runtime(2, "newest checkpoints that are kept", ge=1)
+    keep_checkpoint_every: int | None = runtime(
+        None, "updates between checkpoints that are kept for good; null: none", ge=1
+    )
+    tensorboard: bool = runtime(False, "write the curves for TensorBoard too")  # noqa: FBT003
     keep_optimizer: bool = runtime(
         False,  # noqa: FBT003
         "keep the last checkpoint, with the state of the optimizer, beside the finished model",
@@ -92,7 +168,7 @@ class PretrainConfig(StepConfig):
         if (self.steps is None) == (self.epochs is None):
             given = "neither is given" if self.steps is None else "both are given"
             raise ValueError(f"give exactly one of steps and epochs: {given}")
-        if self.sequence_length > self.architecture.context:
+        if self.architecture and self.sequence_length > self.architecture.context:
             raise ValueError(
                 f"sequence_length {self.sequence_length} is longer than architecture.context"
                 f" {self.architecture.context}"
@@ -105,11 +181,34 @@ class PretrainConfig(StepConfig):
             )
         if self.steps is not None and self.warmup_steps >= self.steps:
             raise ValueError(f"warmup_steps {self.warmup_steps} is not below steps {self.steps}")
-        if self.muon_learning_rate is not None and self.optimizer != "muon":
+        if self.muon_learning_rate is not None and self.optimizer == "adamw":
             raise ValueError('muon_learning_rate is given, but optimizer is not "muon"')
+        if self.architecture and self.family:
+            raise ValueError("give one of architecture and family, not both")
+        begins = [stage.begin for stage in self.stages]
+        if begins and (begins[0] != 0 or any(a >= b for a, b in pairwise(begins))):
+            raise ValueError(f"stages must begin at 0 and each after the one before: {begins}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be at least 0 and below 1: {self.betas}")
         return self
+
+    def check_reads(self, kinds: Sequence[str]) -> None:
+        """A new model needs a shape and a tokenizer; one that is read has both."""
+        reads_model = "model" in kinds
+        if kinds.count("model") > 1 or kinds.count("tokenizer") > 1:
+            raise ValueError("reads more than one model or tokenizer")
+        if not reads_model and "tokenizer" not in kinds:
+            raise ValueError("reads no tokenizer: name the one that made the tokens")
+        if reads_model and (self.architecture or self.family):
+            raise ValueError("reads a model, which has its shape: leave out architecture")
+        if not reads_model and not (self.architecture or self.family):
+            raise ValueError("architecture is missing: the shape of the new model")
+        if self.start == "checkpoint" and not reads_model:
+            raise ValueError('start = "checkpoint" goes on from a model: name one in reads')
+
+    def optimizer_for(self, *, new: bool) -> str:
+        """``adamw`` or ``muon``, for a new model or one that is read."""
+        return self.optimizer if self.optimizer != "auto" else "muon" if new else "adamw"
 
     @property
     def blocks_per_batch(self) -> int:

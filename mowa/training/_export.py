@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from torch import Tensor
+from torch.distributed.tensor import DTensor
 from transformers.utils import logging
 
 from mowa.inference import TorchEngine
 from mowa.training._checkpoint import written_error
 from mowa.training._config import PretrainConfig
+from mowa.training._distribution import Ranks
 from mowa.workspace import disk_error, link_or_copy, write_text
 
 _TOKENIZER_FILES = (
@@ -23,13 +26,21 @@ _TOKENIZER_FILES = (
 _TEMPERATURE, _TOP_P = 0.8, 0.95
 
 
-def write_model(model: Any, tokenizer: Path, out: Path) -> None:
-    """Write `model` into `out` with ``save_pretrained``, and the tokenizer's files beside it."""
+def write_model(model: Any, tokenizer: Path, out: Path, ranks: Ranks | None = None) -> None:
+    """Write `model` into `out` with ``save_pretrained``, and the tokenizer's files beside it.
+
+    Where the model is divided among processes, the first of them gets all and writes it.
+    """
+    whole = None
+    if ranks is not None and ranks.mesh is not None:
+        whole = _gathered(model, ranks)
+        if not ranks.is_first:
+            return
     model.config.use_cache = True
     showed_bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        model.save_pretrained(out)
+        model.save_pretrained(out, state_dict=whole)
     except OSError as error:
         raise disk_error(error, out) from error
     except SafetensorError as error:
@@ -40,6 +51,16 @@ def write_model(model: Any, tokenizer: Path, out: Path) -> None:
     for name in _TOKENIZER_FILES:
         if (tokenizer / name).exists():
             link_or_copy(tokenizer / name, out / name)
+
+
+def _gathered(model: Any, ranks: Ranks) -> dict[str, Tensor]:
+    """All weights on the CPU of the first process; every process must take part."""
+    whole: dict[str, Tensor] = {}
+    for name, value in model.state_dict().items():
+        full = value.full_tensor() if isinstance(value, DTensor) else value
+        if ranks.is_first:
+            whole[name] = full.detach().cpu()
+    return whole
 
 
 def continue_prompts(config: PretrainConfig, out: Path) -> list[dict[str, Any]]:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from mowa.errors import MowaError
+from mowa.errors import MowaError, UsageError
 from mowa.execution import Progress
 from mowa.training._checkpoint import Checkpoint, Checkpoints
 from mowa.training._config import PretrainConfig
+from mowa.training._distribution import Ranks, reduce_gradients_next, share
 from mowa.training._forward import Forward, Rows, stack
-from mowa.training._held_out import HeldOut
+from mowa.training._held_out import BitsPerByte, HeldOut, bits_per_byte
+from mowa.training._memory import find_micro_batch, out_of_memory, peak_memory
 from mowa.training._metrics import MetricsLog
-from mowa.training._optimizer import Optimizers
-from mowa.training._plan import PackingPlan
-from mowa.training._runtime import choose_device, choose_micro_batch, choose_precision
+from mowa.training._optimizer import Optimizers, freeze
+from mowa.training._order import TrainingOrder
+from mowa.training._parity import agree_with_model
+from mowa.training._plan import Block
+from mowa.training._runtime import choose_micro_batch
+from mowa.training._spikes import SpikeGuard
+from mowa.training._stop import StoppedEarly, stop_request
 
 if TYPE_CHECKING:
     from mowa.training._split import TokenSplit
@@ -31,192 +40,361 @@ _NEWEST = 0.05
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What the loop leaves besides the weights in the model that it was given."""
+class Data:
+    """What is read: the order, the splits that it is over, and what is held out of each."""
+
+    order: TrainingOrder
+    splits: Sequence[TokenSplit]
+    held_out: Sequence[HeldOut]
+    names: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a run begins that goes on from another one's checkpoint."""
+
+    checkpoint: Checkpoint
+
+    @property
+    def step(self) -> int:
+        """Updates done before."""
+        return self.checkpoint.step
+
+
+@dataclass
+class Run:
+    """What the loop counts, and what it leaves besides the weights in the model."""
 
     precision: str
     device: str
     micro_batch_size: int
-    compiled: bool
-    tokens: int
-    seconds: float
+    attention: str = ""
+    head: str = ""
+    compiled: bool = False
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    skipped: list[int] = field(default_factory=list)
 
 
-def train(  # noqa: C901, PLR0915 - the loop is read top to bottom, in one sitting
+def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in one sitting
     config: PretrainConfig,
     model: Any,
     *,
-    tokens: TokenSplit,
-    plan: PackingPlan,
-    held_out: HeldOut,
+    optimizer: str,
+    precision: str,
+    data: Data,
     out: Path,
     identity: dict[str, Any],
     threads: int,
     progress: Progress,
-) -> Trained:
+    ranks: Ranks,
+    device: torch.device,
+    beginning: Beginning | None = None,
+) -> Run:
     """Train `model` in place, from the newest checkpoint under `out` if there is one.
 
     Args:
         config: Of the step.
-        model: Fresh from `mowa.model.build`.
-        tokens: The training split.
-        plan: Over the documents of `tokens`.
-        held_out: Measured before the first update, after the last, and in between as configured.
+        model: Its weights are where training begins; the same in every process.
+        optimizer: ``adamw`` or ``muon``.
+        precision: ``fp32`` or ``bf16``; a checkpoint's own goes before it.
+        data: The order of the run, and what it reads.
         out: Gets ``metrics.jsonl`` and ``checkpoints/``.
         identity: Plain values that a checkpoint must agree with to be gone on from.
         threads: CPU threads in use, recorded.
         progress: Where progress is shown.
+        ranks: The processes that train together.
+        device: Of this process.
+        beginning: The checkpoint of another run that this one goes on from.
 
     Raises:
-        MowaError: Where the loss or its gradient is no longer a number, or where a checkpoint
-            belongs to other data or another plan.
+        MowaError: Where the loss or its gradient is no longer a number, where a checkpoint belongs
+            to other data or another plan, where memory runs out.
+        StoppedEarly: Where the run was asked to stop.
     """
-    checkpoints = Checkpoints(out / "checkpoints")
+    order = data.order
+    _refuse_uneven(config, ranks)
+    checkpoints = Checkpoints(
+        out / "checkpoints",
+        ranks,
+        keep=config.keep_checkpoints,
+        keep_every=config.keep_checkpoint_every,
+    )
     found = checkpoints.latest(progress.say)
     if found:
         _refuse_other_run(found, identity)
+        precision = found.state["precision"]
 
-    device = choose_device(config.device)
-    precision = found.state["precision"] if found else choose_precision(config.precision, device)
-    micro = choose_micro_batch(
-        config.micro_batch_size, config.sequence_length, device, compiled=config.compile
-    )
+    frozen = freeze(model, config.freeze)
+    if frozen:
+        progress.say(f"{frozen:,} weights are frozen")
+    if config.activation_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     forward = Forward(
-        model, device=device, precision=precision, sequence_length=config.sequence_length
+        model,
+        device=device,
+        precision=precision,
+        sequence_length=config.sequence_length,
+        autocast=ranks.mesh is None,
     )
-    optimizers = Optimizers(model, config, steps=plan.steps, precision=precision)
+    share(forward, ranks)
+    optimizers = Optimizers(
+        model, config, steps=config_steps(data, beginning), precision=precision, optimizer=optimizer
+    )
+    model.train()
+
+    first = beginning.step if beginning else 0
+    last_step = first + order.steps
+
+    def rows_at(step: int, micro: int) -> tuple[int, list[Rows]]:
+        """The labels of an update in all processes, and this process's micro-batches."""
+        places = order.batch(step - first)
+        mine = ranks.mine(places)
+        blocks = [order.read(data.splits, place) for place in mine]
+        # Every process makes as many passes: FSDP's sums need all of them.
+        size = -(-len(places) // ranks.world)
+        blocks += [Block.empty(config.sequence_length)] * (size - len(blocks))
+        return order.targets(places), [
+            stack(blocks[at : at + micro], device) for at in range(0, len(blocks), micro)
+        ]
+
+    def example(micro: int) -> Rows:
+        return stack([order.read(data.splits, order.place(n)) for n in range(micro)], device)
+
+    if config.check_forward:
+        agree_with_model(forward, example(1), progress.say)
+    micro = found.state["arithmetic"]["micro_batch_size"] if found else None
+    micro = config.micro_batch_size or micro
+    if micro is None and device.type == "cuda":
+        micro = find_micro_batch(
+            lambda size: torch.autograd.backward(forward(example(size))),
+            most=-(-config.blocks_per_batch // ranks.world),
+            ranks=ranks,
+        )
+    micro = micro or choose_micro_batch(
+        None, config.sequence_length, device, compiled=config.compile
+    )
     # What rounding depends on: a run that goes on with the same is bit-equal to one never stopped.
     arithmetic = {
-        "device": str(device),
+        "device": device.type,
+        "processes": ranks.world,
         "threads": threads,
         "micro_batch_size": micro,
         "compile": config.compile,
+        "attention": forward.attention,
+        "head": forward.head,
         "torch": torch.__version__,
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
 
-    step, seen, seconds = 0, 0, 0.0
+    run = Run(precision, str(device), micro, forward.attention, forward.head, step=first)
+    spikes = SpikeGuard(config.skip_spikes)
+    start_from = found or (beginning.checkpoint if beginning else None)
+    if start_from:
+        _restore(start_from, model, optimizers, ranks, device)
     if found:
-        _restore(found, model, optimizers, device)
-        step, seen, seconds = found.step, found.state["tokens"], found.state["seconds"]
-        progress.say(f"going on from update {step:,} of {plan.steps:,}")
+        run.step, run.tokens = found.step, found.state["tokens"]
+        run.seconds, run.skipped = found.state["seconds"], list(found.state["skipped"])
+        spikes = SpikeGuard(config.skip_spikes, found.state["spikes"])
+        progress.say(f"going on from update {run.step:,} of {last_step:,}")
         _say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
-    log = MetricsLog(out / "metrics.jsonl", step=step if found else -1)
-    compiled = (
-        config.compile
-        and step < plan.steps
-        and _compile(forward, _rows(tokens, plan, range(micro), device), progress.say)
+    log = MetricsLog(
+        out / "metrics.jsonl",
+        step=run.step if found else -1,
+        writes=ranks.is_first,
+        board=out / "tensorboard" if config.tensorboard else None,
     )
-    model.train()
+    run.compiled = (
+        config.compile and run.step < last_step and _compile(forward, example(micro), progress.say)
+    )
 
     def save() -> None:
         log.flush()
         checkpoints.save(
             {
-                "step": step,
-                "tokens": seen,
-                "seconds": seconds,
+                "step": run.step,
+                "tokens": run.tokens,
+                "seconds": run.seconds,
+                "skipped": run.skipped,
+                "spikes": spikes.state(),
                 "identity": identity,
                 "precision": precision,
                 "arithmetic": arithmetic,
+                "read": dict(zip(data.names, order.read_until(run.step - first), strict=False)),
             },
-            {
-                "model": dict(model.named_parameters()),
-                "optimizer": optimizers.state(),
-                "random": _random_state(device),
-            },
+            _state(model, optimizers, ranks, device),
         )
 
+    def measure() -> dict[str, Any]:
+        measured = bits_per_byte(forward, data.held_out, ranks, micro=micro)
+        return _line(measured)
+
     began = saved = time.monotonic()
-    spent_before, update_seconds = seconds, 0.0
+    spent_before, update_seconds = run.seconds, 0.0
     if not found:
-        bpb = held_out.bits_per_byte(forward, rows=micro)
-        log.write(step=0, held_out_bpb=bpb)
-        progress.say(f"update 0 of {plan.steps:,}: {_bpb(bpb)} on held-out documents")
+        line = measure()
+        log.write(step=run.step, **line)
+        progress.say(f"update {run.step:,} of {last_step:,}: {_bpb(line)} on held-out documents")
 
-    with progress.task("training", total=plan.steps, done=step) as advance:
-        while step < plan.steps:
+    with (
+        checkpoints.writing(),
+        stop_request(out) as stop,
+        _loader(lambda step: rows_at(step, micro), range(run.step, last_step)) as batches,
+        _no_collections(),
+        _explained_memory(config, micro),
+        progress.task("training", total=last_step, done=run.step) as advance,
+    ):
+        for targets, passes in batches:
             started = time.perf_counter()
-            blocks = plan.batch(step)
-            # Known before the first gradient: every token of the batch weighs the same, whichever
-            # micro-batch it is in.
-            targets = sum(plan.targets(block) for block in blocks)
             loss = torch.zeros((), device=device)
-            for first in range(0, len(blocks), micro):
-                nll = forward.nll(_rows(tokens, plan, blocks[first : first + micro], device))
-                share = nll / targets
-                torch.autograd.backward(share)
-                loss += share.detach()
+            for number, rows in enumerate(passes):
+                # Gradients are added up among the processes once an update.
+                reduce_gradients_next(forward, ranks, wanted=number == len(passes) - 1)
+                # `targets` is known before the first gradient: every token of the batch weighs the
+                # same, whichever micro-batch and process it is in. FSDP takes the mean of gradients.
+                part = forward(rows) / targets
+                torch.autograd.backward(part * ranks.world)
+                loss += part.detach()
 
-            lr = optimizers.set_learning_rate(step)
+            lr = optimizers.set_learning_rate(run.step)
             norm = torch.nn.utils.clip_grad_norm_(
                 model.parameters(), config.grad_clip or math.inf, foreach=True
             )
-            loss_value, norm_value = torch.stack([loss, norm.to(device)]).tolist()
+            norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+            # The one moment of an update at which the device is waited for.
+            together = torch.stack([loss, torch.tensor(float(bool(stop)), device=device)])
+            loss_value, stopping = ranks.sum_tensor(together).tolist()
+            norm_value = float(norm)
             if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
+                checkpoints.finish()
                 raise _diverged(
-                    f"update {step + 1:,} of {plan.steps:,}, at learning rate {lr:.3g}",
+                    f"update {run.step + 1:,} of {last_step:,}, at learning rate {lr:.3g}",
                     loss_value,
                     norm_value,
                     checkpoints,
                 )
-            optimizers.step()
+            if spikes.is_spike(loss_value, norm_value):
+                optimizers.drop_gradients()
+                run.skipped.append(run.step + 1)
+                progress.say(
+                    f"update {run.step + 1:,} is left out: loss {loss_value:.3f}, gradient norm"
+                    f" {norm_value:.3g}"
+                )
+            else:
+                optimizers.step()
 
-            step += 1
-            read = len(blocks) * config.sequence_length
-            seen += read
+            run.step += 1
+            read = sum(rows.input_ids.numel() for rows in passes) * ranks.world
+            run.tokens += read
             took = time.perf_counter() - started
             update_seconds += (took - update_seconds) * (_NEWEST if update_seconds else 1.0)
-            seconds = spent_before + time.monotonic() - began
+            run.seconds = spent_before + time.monotonic() - began
 
-            last = step == plan.steps
-            measured: dict[str, float | None] = {}
-            if last or (config.eval_every and step % config.eval_every == 0):
-                bpb = held_out.bits_per_byte(forward, rows=micro)
-                measured = {"held_out_bpb": bpb}
+            last = run.step == last_step
+            measured: dict[str, Any] = {}
+            if last or (config.eval_every and run.step % config.eval_every == 0):
+                measured = measure()
                 progress.say(
-                    f"update {step:,} of {plan.steps:,}: loss {loss_value:.4f}, {_bpb(bpb)} on"
-                    f" held-out documents, {read / took:,.0f} tokens/s"
+                    f"update {run.step:,} of {last_step:,}: loss {loss_value:.4f}, {_bpb(measured)}"
+                    f" on held-out documents, {read / took:,.0f} tokens/s"
                 )
-            if last or measured or step % config.log_every == 0:
+            if last or measured or run.step % config.log_every == 0:
                 log.write(
-                    step=step,
+                    step=run.step,
                     loss=loss_value,
                     lr=lr,
                     grad_norm=norm_value,
-                    tokens=seen,
+                    tokens=run.tokens,
                     tokens_per_second=round(read / took, 1),
-                    seconds=round(seconds, 3),
-                    seconds_left=round(update_seconds * (plan.steps - step), 1),
+                    memory=peak_memory(device),
+                    seconds=round(run.seconds, 3),
+                    seconds_left=round(update_seconds * (last_step - run.step), 1),
                     **measured,
                 )
-            if last or _is_due(config, step, time.monotonic() - saved):
+            if last or stopping or _is_due(config, run.step, time.monotonic() - saved, ranks):
                 save()
                 saved = time.monotonic()
             advance(1)
+            if stopping and not last:
+                checkpoints.finish()
+                raise _stopped(stop.reason, run.step, last_step)
 
-    return Trained(precision, str(device), micro, compiled, seen, seconds)
+    checkpoints.finish()
+    return run
 
 
-def _rows(tokens: TokenSplit, plan: PackingPlan, blocks: range, device: torch.device) -> Rows:
-    return stack([plan.read(tokens, block) for block in blocks], device)
+def config_steps(data: Data, beginning: Beginning | None) -> int:
+    """Updates that the schedule of the learning rate goes over."""
+    return data.order.steps + (beginning.step if beginning else 0)
 
 
-def _is_due(config: PretrainConfig, step: int, seconds: float) -> bool:
+@contextmanager
+def _loader(
+    read: Callable[[int], tuple[int, list[Rows]]], steps: range
+) -> Iterator[Iterator[tuple[int, list[Rows]]]]:
+    """What `read` gives for each of `steps`; the next is read while one is computed."""
+    with ThreadPoolExecutor(1) as pool:
+
+        def batches() -> Iterator[tuple[int, list[Rows]]]:
+            following = pool.submit(read, steps[0]) if steps else None
+            for step in steps:
+                assert following is not None
+                ready = following.result()
+                following = pool.submit(read, step + 1) if step + 1 in steps else None
+                yield ready
+
+        yield batches()
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Python's garbage collector leaves what is there now alone: it took half a second at times."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@contextmanager
+def _explained_memory(config: PretrainConfig, micro: int) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise out_of_memory(error, config, micro) from error
+
+
+def _is_due(config: PretrainConfig, step: int, seconds: float, ranks: Ranks) -> bool:
     by_time, by_steps = config.checkpoint_every_seconds, config.checkpoint_every_steps
-    return bool((by_time and seconds >= by_time) or (by_steps and step % by_steps == 0))
+    for every in (by_steps, config.keep_checkpoint_every):
+        if every and step % every == 0:
+            return True
+    # Clocks differ: one process's is everybody's.
+    return bool(by_time) and bool(ranks.most(ranks.is_first and seconds >= by_time))
 
 
 def _compile(forward: Forward, example: Rows, say: Callable[[str], None]) -> bool:
     began = time.monotonic()
     try:
-        forward.compile(example)
+        forward.compile_layers(example)
     except RuntimeError as error:
         first_line = str(error).strip().partition("\n")[0]
         say(f"torch.compile failed ({first_line}); training goes on without it")
         return False
     say(f"compiled in {time.monotonic() - began:.0f} s")
     return True
+
+
+def _refuse_uneven(config: PretrainConfig, ranks: Ranks) -> None:
+    if config.blocks_per_batch % ranks.world:
+        fitting = [n for n in range(1, ranks.world + 1) if not config.blocks_per_batch % n]
+        raise UsageError(
+            f"{ranks.world} processes do not divide the {config.blocks_per_batch} blocks of a batch"
+            f" ({config.global_batch_size:,} tokens in blocks of {config.sequence_length:,})",
+            fix=f"use {fitting[-1]} processes, or another global_batch_size",
+        )
 
 
 def _refuse_other_run(found: Checkpoint, identity: dict[str, Any]) -> None:
@@ -243,21 +421,42 @@ def _say_what_changed(
         )
 
 
-def _restore(found: Checkpoint, model: Any, optimizers: Optimizers, device: torch.device) -> None:
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(found.tensors["model"][name])
-    optimizers.load_state(found.tensors["optimizer"])
-    torch.set_rng_state(found.tensors["random"]["cpu"])
-    if device.type == "cuda" and "cuda" in found.tensors["random"]:
-        torch.cuda.set_rng_state(found.tensors["random"]["cuda"], device)
-
-
-def _random_state(device: torch.device) -> dict[str, Tensor]:
-    state = {"cpu": torch.get_rng_state()}
+def _state(
+    model: Any, optimizers: Optimizers, ranks: Ranks, device: torch.device
+) -> dict[str, Tensor]:
+    random = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    return state
+        random["cuda"] = torch.cuda.get_rng_state(device)
+    return {
+        **{f"model/{name}": parameter for name, parameter in model.named_parameters()},
+        **{f"optimizer/{name}": value for name, value in optimizers.state().items()},
+        **{f"random/{ranks.rank}/{name}": value for name, value in random.items()},
+    }
+
+
+def _restore(
+    found: Checkpoint, model: Any, optimizers: Optimizers, ranks: Ranks, device: torch.device
+) -> None:
+    optimizers.prepare()
+    wanted = _state(model, optimizers, ranks, device)
+    names = found.names()
+    with torch.no_grad():
+        # Another number of processes has other random states; nothing draws from them but dropout.
+        read = {
+            key: value.detach()
+            for key, value in wanted.items()
+            if key in names or not key.startswith("random/")
+        }
+        found.load(read)
+    own = f"random/{ranks.rank}/"
+    if f"{own}cpu" in read:
+        torch.set_rng_state(read[f"{own}cpu"])
+    if f"{own}cuda" in read:
+        torch.cuda.set_rng_state(read[f"{own}cuda"], device)
+
+
+def _line(measured: BitsPerByte) -> dict[str, Any]:
+    return {"held_out_bpb": measured.total, "held_out_bpb_by_source": measured.by_source}
 
 
 def _diverged(when: str, loss: float, norm: float, checkpoints: Checkpoints) -> MowaError:
@@ -272,5 +471,13 @@ def _diverged(when: str, loss: float, norm: float, checkpoints: Checkpoints) -> 
     )
 
 
-def _bpb(value: float | None) -> str:
+def _stopped(reason: str, step: int, steps: int) -> StoppedEarly:
+    return StoppedEarly(
+        f"asked to stop by {reason or 'another process'}: saved after update {step:,} of {steps:,}",
+        fix="run the same command again to go on",
+    )
+
+
+def _bpb(line: dict[str, Any]) -> str:
+    value = line["held_out_bpb"]
     return "no measure" if value is None else f"{value:.3f} bits per byte"

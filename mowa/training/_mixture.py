@@ -25,7 +25,7 @@ from mowa.training._tokens import DOCUMENTS, SPLITS
 from mowa.training._tokens_config import MixtureConfig
 from mowa.workspace import Artifact, Inputs, Metrics, link_or_copy, write_text, writing
 
-_SAME = ("vocab_size", "dtype", "bos_id", "eos_id")
+_SAME = ("vocab_size", "dtype", "tokenizer", "bos_id", "eos_id")
 _COUNTED = ("documents", "tokens", "bytes")
 _REST = "*"
 
@@ -72,7 +72,7 @@ def run(config: MixtureConfig, inputs: Inputs, out: Path, context: Context) -> M
         "held_out": [_link(shard, "held_out", out) for shard in shards["held_out"]],
     }
     index = {
-        **{key: indexes[0][key] for key in _SAME},
+        **{key: indexes[0].get(key) for key in _SAME},
         "splits": {
             split: {
                 **{key: sum(entry[key] for entry in found) for key in _COUNTED},
@@ -101,13 +101,8 @@ def _index(artifact: Artifact) -> dict[str, Any]:
 
 
 def _check_same(artifacts: Sequence[Artifact], indexes: Sequence[dict[str, Any]]) -> None:
-    tokenizers = [
-        next((item.fingerprint for item in artifact.inputs if "tokenizer" in item.name), None)
-        for artifact in artifacts
-    ]
-    for artifact, index, tokenizer in zip(artifacts, indexes, tokenizers, strict=True):
-        differs = [key for key in _SAME if index[key] != indexes[0][key]]
-        if differs or tokenizer != tokenizers[0]:
+    for artifact, index in zip(artifacts, indexes, strict=True):
+        if any(index.get(key) != indexes[0].get(key) for key in _SAME):
             raise DataError(
                 f"{artifacts[0].id} and {artifact.id} were made with different tokenizers",
                 fix="let all tokens steps of a mixture read one tokenizer",

@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-import math
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mowa.errors import UsageError
 from mowa.training._config import MUON_LEARNING_RATE, PretrainConfig
-from mowa.training._muon import Float32Muon
+from mowa.training._muon import Muon
+from mowa.training._schedule import schedule
 
 
-def schedule(step: int, *, steps: int, warmup: int, floor: float) -> float:
-    """The learning rate of update `step` (from 0) as a share of its peak.
+def freeze(model: torch.nn.Module, patterns: list[str]) -> int:
+    """Take every parameter whose name matches a pattern out of training; how many weights.
 
-    It rises linearly to the peak, which the update after the warm-up has, and falls along half a
-    cosine to `floor` at the last update (Loshchilov & Hutter 2017, without restarts).
+    Raises:
+        UsageError: Where a pattern matches nothing, or nothing is left to train.
     """
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    way = (step - warmup) / max(steps - 1 - warmup, 1)
-    return floor + (1 - floor) * (1 + math.cos(math.pi * min(way, 1.0))) / 2
+    named = dict(model.named_parameters())
+    for pattern in patterns:
+        matched = [name for name in named if fnmatchcase(name, pattern)]
+        if not matched:
+            examples = ", ".join(list(named)[:3])
+            raise UsageError(
+                f"freeze: no parameter is named like {pattern!r}",
+                fix=f'names are such as {examples}; "*" stands for any characters',
+            )
+        for name in matched:
+            named[name].requires_grad_(False)  # noqa: FBT003 - torch takes it by position
+    if not any(parameter.requires_grad for parameter in named.values()):
+        raise UsageError("freeze leaves no parameter to train", fix="name fewer of them")
+    return sum(p.numel() for p in named.values() if not p.requires_grad)
 
 
-def parameter_groups(model: torch.nn.Module, optimizer: str) -> dict[str, list[str]]:
-    """Names of the parameters by how they are trained: ``muon``, ``decay``, ``no_decay``.
+def parameter_groups(model: Any, optimizer: str) -> dict[str, list[str]]:
+    """Names of the trained parameters by how they are trained: ``muon``, ``decay``, ``no_decay``.
 
     The matrices of the layers go to Muon, or to AdamW with weight decay; an output layer that is
-    not tied to the embeddings has AdamW with weight decay; embeddings and norms AdamW without.
+    not tied to the embeddings, and stacked matrices of experts, have AdamW with weight decay;
+    embeddings and norms AdamW without.
     """
+    embeddings = model.get_input_embeddings().weight
     groups: dict[str, list[str]] = {"muon": [], "decay": [], "no_decay": []}
     for name, parameter in model.named_parameters():
-        if parameter.ndim < 2 or "embed_tokens" in name:
+        if not parameter.requires_grad:
+            continue
+        if parameter.ndim < 2 or parameter is embeddings:
             groups["no_decay"].append(name)
-        elif optimizer == "muon" and ".layers." in name:
+        elif optimizer == "muon" and ".layers." in name and parameter.ndim == 2:
             groups["muon"].append(name)
         else:
             groups["decay"].append(name)
@@ -45,34 +61,48 @@ class Optimizers:
     """What moves the weights; its state is plain tensors, named after the parameters."""
 
     def __init__(
-        self, model: torch.nn.Module, config: PretrainConfig, *, steps: int, precision: str
+        self,
+        model: Any,
+        config: PretrainConfig,
+        *,
+        steps: int,
+        precision: str,
+        optimizer: str | None = None,
     ) -> None:
         self._steps, self._config = steps, config
-        self._parameters = dict(model.named_parameters())
+        self._parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
         groups = {
             name: [self._parameters[key] for key in keys]
-            for name, keys in parameter_groups(model, config.optimizer).items()
+            for name, keys in parameter_groups(model, optimizer or config.optimizer).items()
         }
+        self._optimizers: dict[str, torch.optim.Optimizer] = {}
+        self._peaks = {"adamw": config.learning_rate}
         adamw = [
             {"params": groups["decay"], "weight_decay": config.weight_decay},
             {"params": groups["no_decay"], "weight_decay": 0.0},
         ]
-        self._optimizers: dict[str, torch.optim.Optimizer] = {
-            "adamw": torch.optim.AdamW(
+        if any(group["params"] for group in adamw):
+            self._optimizers["adamw"] = torch.optim.AdamW(
                 [group for group in adamw if group["params"]],
                 lr=config.learning_rate,
                 betas=(config.betas[0], config.betas[1]),
                 eps=config.eps,
                 fused=True,
             )
-        }
-        self._peaks = {"adamw": config.learning_rate}
         if groups["muon"]:
             self._peaks["muon"] = config.muon_learning_rate or MUON_LEARNING_RATE
-            muon = torch.optim.Muon if precision == "bf16" else Float32Muon
-            self._optimizers["muon"] = muon(
-                groups["muon"], lr=self._peaks["muon"], weight_decay=config.weight_decay
+            self._optimizers["muon"] = Muon(
+                groups["muon"],
+                lr=self._peaks["muon"],
+                weight_decay=config.weight_decay,
+                dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
             )
+        self._owner = {
+            id(parameter): each
+            for each in self._optimizers.values()
+            for group in each.param_groups
+            for parameter in group["params"]
+        }
 
     def set_learning_rate(self, step: int) -> float:
         """Set every learning rate for update `step`; gives AdamW's."""
@@ -81,6 +111,8 @@ class Optimizers:
             steps=self._steps,
             warmup=self._config.warmup_steps,
             floor=self._config.min_lr_ratio,
+            name=self._config.schedule,
+            decay_share=self._config.decay_share,
         )
         for name, optimizer in self._optimizers.items():
             for group in optimizer.param_groups:
@@ -91,6 +123,11 @@ class Optimizers:
         """Move the weights by their gradients, and drop the gradients."""
         for optimizer in self._optimizers.values():
             optimizer.step()
+        self.drop_gradients()
+
+    def drop_gradients(self) -> None:
+        """Forget the gradients: the update is not made."""
+        for optimizer in self._optimizers.values():
             optimizer.zero_grad(set_to_none=True)
 
     def state(self) -> dict[str, Tensor]:
@@ -101,18 +138,26 @@ class Optimizers:
             for key, value in self._state_of(parameter).items()
         }
 
+    def prepare(self) -> None:
+        """Make the state that the first update would make: what a checkpoint is read into."""
+        for parameter in self._parameters.values():
+            state = self._state_of(parameter)
+            if state:
+                continue
+            if isinstance(self._owner[id(parameter)], Muon):
+                state["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
+                continue
+            state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            for key in ("exp_avg", "exp_avg_sq"):
+                state[key] = torch.zeros_like(parameter, requires_grad=False)
+
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Take over what `state` gave."""
+        self.prepare()
         for path, value in state.items():
             name, _, key = path.rpartition("/")
-            self._state_of(self._parameters[name])[key] = value.to(self._parameters[name].device)
+            self._state_of(self._parameters[name])[key].copy_(value)
 
     def _state_of(self, parameter: Tensor) -> dict[str, Any]:
-        owner = next(
-            optimizer
-            for optimizer in self._optimizers.values()
-            for group in optimizer.param_groups
-            if any(parameter is one for one in group["params"])
-        )
-        state: dict[str, Any] = owner.state[parameter]
+        state: dict[str, Any] = self._owner[id(parameter)].state[parameter]
         return state

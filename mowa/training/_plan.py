@@ -6,6 +6,9 @@ goes on in another block as a segment of its own, with positions from 0 and with
 as context. Every token is an input exactly once an epoch, and every token but the first of its
 document is a target exactly once: the token after the last position of a block is the target there,
 and is read again in the next block, as context only.
+
+Both orders are looked up place by place. Of the documents' order only every 256th end in the stream
+is remembered, so that an epoch of a billion documents takes 31 MB beside their lengths.
 """
 
 from __future__ import annotations
@@ -20,13 +23,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mowa.training._permutation import Integers, Permutation
+
 # Raised whenever the same documents and seed give another plan.
-_REVISION = 1
+_REVISION = 2
 
 IGNORED = -100
 """The label of a position that has no target, as `torch.nn.functional.cross_entropy` expects it."""
 
-Integers = NDArray[np.int64]
+_GROUP = 256  # documents between two remembered ends
+_AT_ONCE = 4096  # groups that are summed at once when an epoch begins
 
 
 class Tokens(Protocol):
@@ -61,76 +67,44 @@ class Block:
     positions: Integers
     segments: Integers
 
-
-@dataclass(frozen=True)
-class _Epoch:
-    """The order of one epoch: documents, where each one ends in the stream, and blocks."""
-
-    documents: Integers
-    ends: Integers
-    blocks: Integers
-
-
-class PackingPlan:
-    """The order of a whole training run, a pure function of documents, seed and sizes.
-
-    Args:
-        lengths: Tokens of each document, in the order of the split.
-        sequence_length: Positions in a block.
-        blocks_per_batch: Blocks in an update.
-        seed: Of all permutations.
-        steps: Updates; or
-        epochs: how often the tokens are read. The last batch may be smaller than the others.
-    """
-
-    def __init__(
-        self,
-        lengths: NDArray[Any],
-        *,
-        sequence_length: int,
-        blocks_per_batch: int,
-        seed: int,
-        steps: int | None = None,
-        epochs: float | None = None,
-    ) -> None:
-        assert (steps is None) != (epochs is None)
-        self.lengths: Integers = np.asarray(lengths, dtype=np.int64)
-        self.sequence_length = sequence_length
-        self.blocks_per_batch = blocks_per_batch
-        self.seed = seed
-        self.tokens = int(self.lengths.sum())
-        self.blocks_per_epoch = -(-self.tokens // sequence_length)
-        if steps is not None:
-            self.steps = steps
-            self.blocks = steps * blocks_per_batch
-        else:
-            assert epochs is not None
-            self.blocks = max(round(epochs * self.blocks_per_epoch), 1)
-            self.steps = -(-self.blocks // blocks_per_batch)
-        self._epoch = lru_cache(maxsize=2)(self._order)
-
-    def batch(self, step: int) -> range:
-        """The numbers of the blocks of update `step`, counted from 0."""
-        first = step * self.blocks_per_batch
-        return range(first, min(first + self.blocks_per_batch, self.blocks))
-
-    def targets(self, block: int) -> int:
-        """How many labels `block` has: its positions less those that are a document's last."""
-        epoch, start, stop = self._place(block)
-        last_tokens = np.searchsorted(epoch.ends, [start, stop], side="right")
-        return int(stop - start - (last_tokens[1] - last_tokens[0]))
-
-    def read(self, tokens: Tokens, block: int) -> Block:
-        """The tokens of `block` with labels, positions and segments."""
-        epoch, start, stop = self._place(block)
-        size = self.sequence_length
-        made = Block(
+    @classmethod
+    def empty(cls, size: int) -> Block:
+        """A block of padding."""
+        return cls(
             input_ids=np.zeros(size, np.int64),
             labels=np.full(size, IGNORED, np.int64),
             positions=np.arange(size, dtype=np.int64),
             segments=np.full(size, -1, np.int64),
         )
-        for segment, (document, offset, at, count) in enumerate(_pieces(epoch, start, stop)):
+
+
+class PackingPlan:
+    """An endless stream of blocks over documents: a pure function of lengths, seed and size.
+
+    Args:
+        lengths: Tokens of each document, in the order of the split.
+        sequence_length: Positions in a block.
+        seed: Of all permutations.
+    """
+
+    def __init__(self, lengths: NDArray[Any], *, sequence_length: int, seed: int) -> None:
+        self.lengths: Integers = np.asarray(lengths, dtype=np.int64)
+        self.sequence_length = sequence_length
+        self.seed = seed
+        self.tokens = int(self.lengths.sum())
+        self.blocks_per_epoch = -(-self.tokens // sequence_length)
+        self._epoch = lru_cache(maxsize=2)(self._make_epoch)
+
+    def targets(self, block: int) -> int:
+        """How many labels `block` has: its positions less those that are a document's last."""
+        epoch, start, stop = self._place(block)
+        return stop - start - (epoch.ended(stop) - epoch.ended(start))
+
+    def read(self, tokens: Tokens, block: int) -> Block:
+        """The tokens of `block` with labels, positions and segments."""
+        epoch, start, stop = self._place(block)
+        made = Block.empty(self.sequence_length)
+        for segment, (document, offset, at, count) in enumerate(epoch.pieces(start, stop)):
             begin = int(tokens.starts[document]) + offset
             left = int(self.lengths[document]) - offset
             read = tokens.read(begin, begin + min(count + 1, left)).astype(np.int64)
@@ -141,53 +115,65 @@ class PackingPlan:
         return made
 
     def digest(self) -> str:
-        """A hash over all that decides the plan, the first epoch's order included."""
-        order = self._epoch(0)
+        """A hash over all that decides the plan."""
         state = hashlib.blake2b(digest_size=16)
-        sizes = [
-            _REVISION,
-            self.sequence_length,
-            self.blocks_per_batch,
-            self.seed,
-            self.steps,
-            self.blocks,
-        ]
-        state.update(json.dumps(sizes).encode())
-        for array in (self.lengths, order.documents, order.blocks):
-            state.update(array.astype("<i8").tobytes())
+        state.update(json.dumps([_REVISION, self.sequence_length, self.seed]).encode())
+        state.update(self.lengths.astype("<i8").tobytes())
         return state.hexdigest()
 
     def _place(self, block: int) -> tuple[_Epoch, int, int]:
         """The epoch of `block`, and where it begins and ends in that epoch's stream."""
         number, within = divmod(block, self.blocks_per_epoch)
         epoch = self._epoch(number)
-        start = int(epoch.blocks[within]) * self.sequence_length
+        start = epoch.blocks[within] * self.sequence_length
         return epoch, start, min(start + self.sequence_length, self.tokens)
 
-    def _order(self, epoch: int) -> _Epoch:
-        random = np.random.PCG64(np.random.SeedSequence((self.seed, epoch)))
-        documents = _permutation(random, len(self.lengths))
+    def _make_epoch(self, number: int) -> _Epoch:
         return _Epoch(
-            documents=documents,
-            ends=np.cumsum(self.lengths[documents]),
-            blocks=_permutation(random, self.blocks_per_epoch),
+            self.lengths,
+            Permutation(len(self.lengths), self.seed, number, 0),
+            Permutation(self.blocks_per_epoch, self.seed, number, 1),
         )
 
 
-def _permutation(random: np.random.PCG64, count: int) -> Integers:
-    """A random order from PCG64's raw bits, which numpy promises to keep; not its `permutation`."""
-    return np.argsort(random.random_raw(count), kind="stable").astype(np.int64)
+class _Epoch:
+    """The order of one epoch: documents laid end to end, and the blocks that are cut from them."""
 
+    def __init__(self, lengths: Integers, documents: Permutation, blocks: Permutation) -> None:
+        self.blocks = blocks
+        self._lengths, self._documents = lengths, documents
+        size = _GROUP * _AT_ONCE
+        sums = []
+        for first in range(0, documents.count, size):
+            part = lengths[documents.at(np.arange(first, min(first + size, documents.count)))]
+            sums.append(np.add.reduceat(part, np.arange(0, len(part), _GROUP)))
+        self._ends = np.cumsum(np.concatenate(sums))  # of every group of documents
+        self._group = lru_cache(maxsize=64)(self._read_group)
 
-def _pieces(epoch: _Epoch, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
-    """Document, offset in it, offset in the block, and count of each piece of ``start:stop``."""
-    at = start
-    index = int(np.searchsorted(epoch.ends, start, side="right"))
-    while at < stop:
-        document = int(epoch.documents[index])
-        end = int(epoch.ends[index])
-        begin = int(epoch.ends[index - 1]) if index else 0
-        count = min(end, stop) - at
-        yield document, at - begin, at - start, count
-        at += count
-        index += 1
+    def ended(self, place: int) -> int:
+        """How many documents end at `place` of the stream or before."""
+        group = int(np.searchsorted(self._ends, place, side="right"))
+        if group == len(self._ends):
+            return self._documents.count
+        _, ends = self._group(group)
+        return group * _GROUP + int(np.searchsorted(ends, place, side="right"))
+
+    def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+        """Document, offset in it, offset in the block, and count of each piece of ``start:stop``."""
+        at, index = start, self.ended(start)
+        while at < stop:
+            group, within = divmod(index, _GROUP)
+            documents, ends = self._group(group)
+            document, end = int(documents[within]), int(ends[within])
+            count = min(end, stop) - at
+            yield document, at - (end - int(self._lengths[document])), at - start, count
+            at += count
+            index += 1
+
+    def _read_group(self, group: int) -> tuple[Integers, Integers]:
+        """The documents of a group in order, and where each ends in the stream."""
+        first = group * _GROUP
+        places = np.arange(first, min(first + _GROUP, self._documents.count))
+        documents = self._documents.at(places)
+        begin = int(self._ends[group - 1]) if group else 0
+        return documents, begin + np.cumsum(self._lengths[documents])

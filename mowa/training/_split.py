@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from mowa.errors import DataError
+from mowa.workspace import digest
 
 # Every memory-mapped file holds a file descriptor, of which a process has 1,024 by default.
 _OPEN_SHARDS = 128
@@ -58,6 +59,7 @@ class TokenSplit:
             self.vocab_size = int(index["vocab_size"])
             self.dtype = np.dtype(index["dtype"])
             self.bos_id, self.eos_id = int(index["bos_id"]), int(index["eos_id"])
+            self._tokenizer: str | None = index.get("tokenizer")
             part = index["splits"][split]
             self.documents, self.tokens = int(part["documents"]), int(part["tokens"])
             self.bytes = int(part["bytes"])
@@ -92,6 +94,19 @@ class TokenSplit:
     def __reduce__(self) -> tuple[object, ...]:
         """Send a worker process the place, not the tokens."""
         return TokenSplit, (self._folder, self._split)
+
+    def check_tokenizer(self, tokenizer: Path) -> None:
+        """Make sure that the tokens were made with the tokenizer in the folder `tokenizer`.
+
+        Raises:
+            DataError: Where they were made with another one.
+        """
+        if self._tokenizer is not None and digest(tokenizer / "tokenizer.json") != self._tokenizer:
+            raise DataError(
+                "the tokens were made with another tokenizer",
+                where=f"{self._folder} and {tokenizer}",
+                fix="make them anew with this one: their numbers mean other pieces of text",
+            )
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """A copy of the tokens from position `start` up to `stop`, across shards, in `dtype`.
@@ -136,6 +151,15 @@ class TokenSplit:
             doc_id
             for shard in self._shards
             for doc_id in pl.read_parquet(shard.table, columns=["doc_id"])["doc_id"]
+        ]
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """Name of the source of each document, in the same order."""
+        return [
+            source
+            for shard in self._shards
+            for source in pl.read_parquet(shard.table, columns=["source"])["source"]
         ]
 
     @cached_property

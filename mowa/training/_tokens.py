@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 from mowa.corpus import kept_documents, shard_names
 from mowa.errors import DataError
 from mowa.execution import Context, Unit
+from mowa.model import TokenizerFacts
 from mowa.report import Bars, Figures, Histogram, Page, Section, Table
-from mowa.tokenizer import BOS, EOS, encode_documents, load_tokenizer
+from mowa.tokenizer import encode_documents, load_tokenizer
 from mowa.training._tokens_config import TokensConfig
-from mowa.workspace import Inputs, Metrics, write_text, writing
+from mowa.workspace import Inputs, Metrics, digest, write_text, writing
 
 SPLITS = ("train", "held_out")
 _COUNTED = ("documents", "tokens", "bytes")
@@ -58,7 +59,8 @@ def run(config: TokensConfig, inputs: Inputs, out: Path, context: Context) -> Me
     Raises:
         DataError: Where the corpus has no training documents.
     """
-    corpus, tokenizer = inputs.one("corpus"), inputs.one("tokenizer")
+    corpus = inputs.one("corpus")
+    (tokenizer,) = inputs.all("tokenizer") or inputs.all("model")
     units = [
         Unit(shard, _Work(corpus.path, tokenizer.path, shard, config.batch_bytes))
         for shard in shard_names(corpus.path)
@@ -71,13 +73,14 @@ def run(config: TokensConfig, inputs: Inputs, out: Path, context: Context) -> Me
             fix="look at the corpus's report.html for why its documents were not kept",
         )
     loaded = load_tokenizer(tokenizer.path)
-    size = loaded.get_vocab_size()
+    size, facts = loaded.get_vocab_size(), TokenizerFacts.read(tokenizer.path)
     splits = {split: _together([result["splits"][split] for result in results]) for split in SPLITS}
     index = {
         "vocab_size": size,
         "dtype": _dtype(size).name,
-        "bos_id": loaded.token_to_id(BOS),
-        "eos_id": loaded.token_to_id(EOS),
+        "tokenizer": digest(tokenizer.path / "tokenizer.json"),
+        "bos_id": facts.bos_id,
+        "eos_id": facts.eos_id,
         "splits": {
             split: {
                 **{key: together[key] for key in _COUNTED},
@@ -97,14 +100,14 @@ def run(config: TokensConfig, inputs: Inputs, out: Path, context: Context) -> Me
 
 def _encode_unit(work: _Work, out: Path) -> dict[str, Any]:
     tokenizer = load_tokenizer(work.tokenizer)
-    bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
+    facts = TokenizerFacts.read(work.tokenizer)
     dtype = _dtype(tokenizer.get_vocab_size())
     files: list[str] = []
     splits: dict[str, dict[str, Any]] = {}
     for split in SPLITS:
         frame = kept_documents(work.corpus, work.shard, split, ["doc_id", "text", "source", "host"])
         documents = [
-            np.array([bos, *ids, eos], dtype)
+            np.array([facts.bos_id, *ids, facts.eos_id], dtype)
             for texts in _batches(frame["text"], work.batch_bytes)
             for ids in encode_documents(tokenizer, texts)
         ]

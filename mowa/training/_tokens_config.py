@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -15,6 +16,11 @@ class TokensConfig(StepConfig):
     batch_bytes: int = runtime(
         4_000_000, "about so much text is encoded at once; more takes more memory", ge=1
     )
+
+    def check_reads(self, kinds: Sequence[str]) -> None:
+        """The tokenizer is one by itself, or a model's."""
+        if kinds.count("tokenizer") + kinds.count("model") != 1:
+            raise ValueError("read one tokenizer, or one model, whose tokenizer is taken")
 
 
 class MixtureGroup(StepConfig):

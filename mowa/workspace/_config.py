@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +20,9 @@ class StepConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+    def check_reads(self, kinds: Sequence[str]) -> None:
+        """Raise a `ValueError` where the step cannot read artifacts of these kinds together."""
 
 
 def runtime(default: Any, description: str, **limits: Any) -> Any:

@@ -128,9 +128,14 @@ def test_facts_of_a_tokenizer_are_read_from_its_files(tmp_path):
     assert TokenizerFacts.read(tmp_path) == TokenizerFacts(5, bos_id=0, eos_id=1, pad_id=2)
 
 
-def test_a_tokenizer_without_a_padding_token_is_refused(tmp_path):
-    _write_tokenizer(tmp_path, names={"bos_token": "<s>", "eos_token": "</s>"})
-    with pytest.raises(DataError, match="no pad_token"):
+def test_a_tokenizer_without_bos_and_padding_has_eos_in_their_place(tmp_path):
+    _write_tokenizer(tmp_path, names={"bos_token": None, "eos_token": "</s>"})
+    assert TokenizerFacts.read(tmp_path) == TokenizerFacts(5, bos_id=1, eos_id=1, pad_id=1)
+
+
+def test_a_tokenizer_without_eos_is_refused(tmp_path):
+    _write_tokenizer(tmp_path, names={"bos_token": "<s>", "pad_token": "<pad>"})
+    with pytest.raises(DataError, match="no eos_token"):
         TokenizerFacts.read(tmp_path)
 
 

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import threading
 
 import pytest
 import torch
@@ -14,8 +15,13 @@ from mowa.training._checkpoint import Checkpoints
 def save(checkpoints, step):
     checkpoints.save(
         {"step": step, "precision": "fp32"},
-        {"model": {"w": torch.full((3, 2), float(step))}, "random": {"cpu": torch.get_rng_state()}},
+        {
+            "model/w": torch.full((3, 2), float(step)),
+            "optimizer/w/step": torch.tensor(float(step)),
+            "random/0/cpu": torch.get_rng_state(),
+        },
     )
+    checkpoints.finish()
 
 
 def said(checkpoints):
@@ -28,8 +34,13 @@ def test_a_checkpoint_comes_back_as_it_was_saved(tmp_path):
     save(checkpoints, 3)
     found, lines = said(Checkpoints(tmp_path / "checkpoints"))
     assert (found.step, found.name, found.state["precision"]) == (3, "step-00000003", "fp32")
-    assert torch.equal(found.tensors["model"]["w"], torch.full((3, 2), 3.0))
-    assert torch.equal(found.tensors["random"]["cpu"], torch.get_rng_state())
+    assert found.names() == {"model/w", "optimizer/w/step", "random/0/cpu"}
+    read = {"model/w": torch.zeros(3, 2), "optimizer/w/step": torch.zeros(())}
+    random = {"random/0/cpu": torch.zeros_like(torch.get_rng_state())}
+    found.load(read | random)
+    assert torch.equal(read["model/w"], torch.full((3, 2), 3.0))
+    assert read["optimizer/w/step"].item() == 3.0
+    assert torch.equal(random["random/0/cpu"], torch.get_rng_state())
     assert lines == []
 
 
@@ -57,7 +68,7 @@ def test_the_last_two_are_kept_and_leftovers_of_a_kill_are_cleared(tmp_path):
     checkpoints.remove()
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "random.safetensors", "state.json"])
+@pytest.mark.parametrize("file", ["shard-00001-model-00001-of-00001.safetensors", "state.json"])
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, file, damage):
     checkpoints = Checkpoints(tmp_path)
@@ -98,12 +109,12 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_checkpoint_before(tmp_path,
     checkpoints = Checkpoints(tmp_path)
     save(checkpoints, 1)
 
-    def full(*_):
+    def full(tensors, folder, group):
         if how == "system":
             raise OSError(errno.ENOSPC, "No space left on device")
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(_checkpoint, "save_file", full)
+    monkeypatch.setattr(_checkpoint, "write_tensors", full)
     with pytest.raises(MowaError, match="the disk is full"):
         save(checkpoints, 2)
     monkeypatch.undo()
@@ -114,7 +125,7 @@ def test_another_error_of_safetensors_stays_what_it_is(tmp_path, monkeypatch):
     def broken(*_):
         raise SafetensorError("something else")
 
-    monkeypatch.setattr(_checkpoint, "save_file", broken)
+    monkeypatch.setattr(_checkpoint, "write_tensors", broken)
     with pytest.raises(SafetensorError, match="something else"):
         save(Checkpoints(tmp_path), 1)
 
@@ -130,3 +141,39 @@ def test_a_kill_before_the_rename_leaves_no_checkpoint(tmp_path, monkeypatch):
 
 def _die(*_):
     raise KeyboardInterrupt
+
+
+def test_what_is_saved_may_change_while_it_is_written(tmp_path, monkeypatch):
+    write, may = _checkpoint.write_tensors, threading.Event()
+
+    def slow(*arguments):
+        may.wait(10)
+        write(*arguments)
+
+    monkeypatch.setattr(_checkpoint, "write_tensors", slow)
+    checkpoints = Checkpoints(tmp_path)
+    weights = torch.ones(3)
+    checkpoints.save({"step": 1}, {"model/w": weights})
+    weights.zero_()
+    assert checkpoints.names() == []
+    may.set()
+    checkpoints.finish()
+    read = {"model/w": torch.zeros(3)}
+    said(checkpoints)[0].load(read)
+    assert read["model/w"].tolist() == [1, 1, 1]
+
+
+def test_those_of_every_so_many_updates_stay_for_good(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2, keep_every=10)
+    for step in (5, 10, 15, 20, 25, 30, 35):
+        save(checkpoints, step)
+    assert [int(name[5:]) for name in checkpoints.names()] == [10, 20, 30, 35]
+    checkpoints.remove()
+    assert [int(name[5:]) for name in checkpoints.names()] == [10, 20, 30]
+
+
+def test_a_tensor_of_another_shape_is_not_read(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1)
+    with pytest.raises(MowaError, match="model/w"):
+        said(checkpoints)[0].load({"model/w": torch.zeros(4, 4)})

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +7,8 @@ from tiny_training import make_world, tiny_config
 
 from mowa.model import TokenizerFacts, build
 from mowa.training import TokenSplit
-from mowa.training import _forward as forward_module
-from mowa.training._forward import Forward, Rows, stack
+from mowa.training import _head as head_module
+from mowa.training._forward import Forward, stack
 from mowa.training._plan import IGNORED, Block, PackingPlan
 
 FACTS = TokenizerFacts(300, 0, 1, 2)
@@ -45,9 +47,9 @@ def pack(*documents, size):
 def gradients(forward, block, labels=None):
     rows = stack([block], CPU)
     if labels is not None:
-        rows = Rows(rows.input_ids, torch.from_numpy(labels)[None], rows.positions, rows.segments)
+        rows = dataclasses.replace(rows, labels=torch.from_numpy(labels)[None])
     forward.model.zero_grad(set_to_none=True)
-    nll = forward.nll(rows)
+    nll = forward(rows)
     nll.backward()
     return nll.detach(), [parameter.grad.clone() for parameter in forward.model.parameters()]
 
@@ -85,7 +87,7 @@ def test_the_leak_would_be_seen():
 def test_packed_documents_have_the_loss_that_each_has_alone_in_transformers(precision, tolerance):
     forward = fresh(precision)
     documents = [document(n, seed=n) for n in (9, 12, 8)]
-    packed = forward.nll(stack([pack(*documents, size=32)], CPU)).item()
+    packed = forward(stack([pack(*documents, size=32)], CPU)).item()
     plain = fresh().model.eval()
     alone = 0.0
     for tokens in documents:
@@ -98,8 +100,8 @@ def test_packed_documents_have_the_loss_that_each_has_alone_in_transformers(prec
 def test_a_segment_with_positions_from_0_does_not_depend_on_where_it_stands():
     forward = fresh()
     a, b = document(10, seed=1), document(11, seed=2)
-    together = forward.nll(stack([pack(a, b, size=32)], CPU))
-    other_way = forward.nll(stack([pack(b, a, size=32)], CPU))
+    together = forward(stack([pack(a, b, size=32)], CPU))
+    other_way = forward(stack([pack(b, a, size=32)], CPU))
     assert together.item() == pytest.approx(other_way.item(), rel=1e-6)
 
 
@@ -121,12 +123,12 @@ def test_logits_in_chunks_give_the_same_loss_and_gradients(precision, monkeypatc
 
     def both():
         forward = fresh(precision)
-        nll = forward.nll(stack(blocks, CPU))
+        nll = forward(stack(blocks, CPU))
         nll.backward()
         return nll.item(), [parameter.grad for parameter in forward.model.parameters()]
 
     whole, first = both()
-    monkeypatch.setattr(forward_module, "_LOGITS_AT_ONCE", 300 * 7)
+    monkeypatch.setattr(head_module, "LOGITS_AT_ONCE", 300 * 7)
     chunked, second = both()
     assert chunked == pytest.approx(whole, rel=1e-6)
     for one, two in zip(first, second, strict=True):
@@ -138,8 +140,8 @@ def test_logits_in_chunks_give_the_same_loss_and_gradients(precision, monkeypatc
 
 def test_micro_batches_of_any_size_give_the_same_gradient(world):
     split = TokenSplit.open(world / "tokens", "train")
-    plan = PackingPlan(split.lengths, sequence_length=32, blocks_per_batch=4, seed=0, epochs=1.0)
-    blocks = plan.batch(plan.steps // 2)
+    plan = PackingPlan(split.lengths, sequence_length=32, seed=0)
+    blocks = range(20, 24)
     targets = sum(plan.targets(block) for block in blocks)
     assert len({plan.targets(block) for block in blocks}) > 1, "the masks must be ragged"
     found = {}
@@ -147,7 +149,7 @@ def test_micro_batches_of_any_size_give_the_same_gradient(world):
         forward = fresh()
         for first in range(0, 4, micro):
             rows = stack([plan.read(split, b) for b in blocks[first : first + micro]], CPU)
-            (forward.nll(rows) / targets).backward()
+            (forward(rows) / targets).backward()
         found[micro] = torch.cat([p.grad.flatten() for p in forward.model.parameters()])
     for micro in (1, 2, 3):
         torch.testing.assert_close(found[micro], found[4], atol=1e-6, rtol=1e-5)
@@ -162,7 +164,7 @@ def test_untied_models_with_grouped_heads_train_too():
 def test_a_compiler_that_fails_leaves_the_model_as_it_was():
     forward = fresh()
     rows = stack([pack(document(20, seed=1), size=32)], CPU)
-    expected = forward.nll(rows).item()
+    expected = forward(rows).item()
 
     def broken(function, **options):
         def call(*args, **kwargs):
@@ -171,8 +173,8 @@ def test_a_compiler_that_fails_leaves_the_model_as_it_was():
         return call
 
     with pytest.raises(RuntimeError, match="no C"):
-        forward.compile(rows, broken)
-    assert forward.nll(rows).item() == expected
+        forward.compile_layers(rows, broken)
+    assert forward(rows).item() == expected
     assert all(parameter.grad is None for parameter in forward.model.parameters())
 
 
@@ -182,7 +184,7 @@ def test_a_compiler_that_works_is_used_for_each_layer_and_the_loss():
     called = []
 
     def compiler(function, **options):
-        assert options == {"dynamic": False}
+        assert options == {"dynamic": False, "fullgraph": True}
 
         def call(*args, **kwargs):
             called.append(function.__name__)
@@ -190,24 +192,24 @@ def test_a_compiler_that_works_is_used_for_each_layer_and_the_loss():
 
         return call
 
-    forward.compile(rows, compiler)
+    forward.compile_layers(rows, compiler)
     called.clear()
-    forward.nll(rows)
-    assert called == ["forward", "forward", "_plain_chunk_nll"]
+    forward(rows)
+    assert called == ["forward", "forward", "losses_of_logits"]
 
 
 @pytest.mark.slow
 def test_compiled_layers_agree_with_eager_ones_and_are_compiled_once(tmp_path):
     split = TokenSplit.open(make_world(tmp_path / "world") / "tokens", "train")
-    plan = PackingPlan(split.lengths, sequence_length=32, blocks_per_batch=2, seed=0, epochs=1.0)
+    plan = PackingPlan(split.lengths, sequence_length=32, seed=0)
     torch._dynamo.reset()
     forward, eager = fresh("bf16", layers=10), fresh("bf16", layers=10)
     for step in range(4):
-        rows = stack([plan.read(split, block) for block in plan.batch(step)], CPU)
+        rows = stack([plan.read(split, block) for block in (2 * step, 2 * step + 1)], CPU)
         if not step:
-            forward.compile(rows)
+            forward.compile_layers(rows)
             torch._dynamo.config.error_on_recompile = True
         try:
-            assert forward.nll(rows).item() == pytest.approx(eager.nll(rows).item(), rel=5e-3)
+            assert forward(rows).item() == pytest.approx(eager(rows).item(), rel=5e-3)
         finally:
             torch._dynamo.config.error_on_recompile = step != 3

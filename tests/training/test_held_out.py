@@ -7,8 +7,9 @@ from tiny_training import tiny_config, write_tokens
 
 from mowa.model import TokenizerFacts, build
 from mowa.training import TokenSplit
+from mowa.training._distribution import Ranks
 from mowa.training._forward import Forward
-from mowa.training._held_out import HeldOut, choose_documents
+from mowa.training._held_out import HeldOut, bits_per_byte, choose_documents
 from mowa.training._plan import IGNORED
 
 FACTS = TokenizerFacts(300, 0, 1, 2)
@@ -42,14 +43,18 @@ def test_bits_per_byte_are_those_of_each_window_alone(split):
     expected = nats / math.log(2) / sum(split.text_bytes.tolist())
     held_out = HeldOut(split, sequence_length=32, documents=None)
     for rows in (1, 4):
-        assert held_out.bits_per_byte(forward, rows=rows) == pytest.approx(expected, rel=1e-5)
-    assert held_out.bytes == split.bytes
-    assert held_out.bits_per_byte(forward_of("bf16"), rows=2) == pytest.approx(expected, rel=5e-3)
+        assert bits_per_byte(forward, [held_out], Ranks(), micro=rows).total == pytest.approx(
+            expected, rel=1e-5
+        )
+    assert sum(held_out.bytes(source) for source in held_out.sources) == split.bytes
+    assert bits_per_byte(forward_of("bf16"), [held_out], Ranks(), micro=2).total == pytest.approx(
+        expected, rel=5e-3
+    )
 
 
 def test_every_token_but_bos_is_counted_once(split):
     held_out = HeldOut(split, sequence_length=32, documents=None)
-    labels = np.concatenate([row.labels[row.labels != IGNORED] for row in held_out._rows()])
+    labels = np.concatenate([row.labels[row.labels != IGNORED] for row in held_out.rows("tiny")])
     everything = split.read(0, split.tokens)
     assert sorted(labels.tolist()) == sorted(everything[everything != 0].tolist())
 
@@ -65,6 +70,5 @@ def test_documents_are_chosen_by_hash_whatever_their_order(split):
 
 def test_no_held_out_text_has_no_measure(split):
     empty = TokenSplit.open(split._folder, "empty")
-    assert (
-        HeldOut(empty, sequence_length=32, documents=5).bits_per_byte(forward_of(), rows=1) is None
-    )
+    nothing = HeldOut(empty, sequence_length=32, documents=5)
+    assert bits_per_byte(forward_of(), [nothing], Ranks(), micro=1).total is None

@@ -39,7 +39,14 @@ def tokens(root, name, documents, *, tokenizer="t", bos=0):
         _write_shard(out, f"{split}/s-0", numbers, table.select(DOCUMENTS.names))
         counted = {"documents": len(documents), "tokens": sum(lengths), "bytes": 3 * sum(lengths)}
         splits[split] = {**counted, "shards": [{"name": "s-0", **counted}]}
-    index = {"vocab_size": 500, "dtype": "uint16", "bos_id": bos, "eos_id": 1, "splits": splits}
+    index = {
+        "vocab_size": 500,
+        "dtype": "uint16",
+        "tokenizer": tokenizer,
+        "bos_id": bos,
+        "eos_id": 1,
+        "splits": splits,
+    }
     (out / "tokens.json").write_text(json.dumps(index))
     made = SimpleNamespace(name="x/tokenizer", version="dev", fingerprint=tokenizer)
     return Artifact(
@@ -116,8 +123,8 @@ def test_epochs_repeat_documents_and_every_repetition_has_the_document_s_tokens(
 def test_the_packing_plan_reads_a_mixture(tmp_path, polish):
     out, _ = mix(tmp_path, [polish], groups={"all": {"epochs": 2}})
     split = TokenSplit.open(out, "train")
-    plan = PackingPlan(split.lengths, sequence_length=64, blocks_per_batch=4, seed=0, epochs=1)
-    blocks = [plan.read(split, number) for number in range(plan.blocks)]
+    plan = PackingPlan(split.lengths, sequence_length=64, seed=0)
+    blocks = [plan.read(split, number) for number in range(plan.blocks_per_epoch)]
     targets = np.concatenate([block.labels[block.labels != -100] for block in blocks])
     numbers = [int(doc_id[-4:]) for doc_id in split.doc_ids]
     assert sorted(targets) == sorted(np.repeat(numbers, split.lengths - 1))

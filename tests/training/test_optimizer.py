@@ -6,8 +6,9 @@ import torch
 from tiny_training import tiny_config
 
 from mowa.model import TokenizerFacts, build
-from mowa.training._muon import Float32Muon
-from mowa.training._optimizer import Optimizers, parameter_groups, schedule
+from mowa.training._muon import Muon
+from mowa.training._optimizer import Optimizers, parameter_groups
+from mowa.training._schedule import schedule
 
 FACTS = TokenizerFacts(300, 0, 1, 2)
 
@@ -85,9 +86,9 @@ def test_muon_has_a_learning_rate_of_its_own_under_the_same_schedule():
 def test_muon_in_float32_is_torchs_muon_but_for_rounding(shape):
     start = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     ends, states = [], []
-    for kind in (torch.optim.Muon, Float32Muon):
+    for kind, options in ((torch.optim.Muon, {}), (Muon, {"dtype": torch.float32})):
         weights = torch.nn.Parameter(start.clone())
-        optimizer = kind([weights], lr=0.02, weight_decay=0.1)
+        optimizer = kind([weights], lr=0.02, weight_decay=0.1, **options)
         for step in range(5):
             weights.grad = torch.randn(shape, generator=torch.Generator().manual_seed(10 + step))
             optimizer.step()

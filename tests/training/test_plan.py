@@ -3,11 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mowa.training import _plan as plan_module
 from mowa.training._plan import IGNORED, PackingPlan
 
-DOCUMENTS = [4, 1, 3, 6, 0, 2, 5]
-BLOCKS = [3, 6, 8, 1, 7, 4, 2, 5, 0]
-DIGEST = "c0768ca12053fe28f6b31709cf7f2024"
+DOCUMENTS = [6, 0, 4, 1, 3, 5, 2]
+BLOCKS = [3, 7, 6, 8, 5, 1, 2, 0, 4]
+DIGEST = "eb29be41272293ca449c17e5c3f4cc95"
 
 
 class Stream:
@@ -23,7 +24,7 @@ class Stream:
 
 
 def plan_over(lengths, **options):
-    defaults = {"sequence_length": 8, "blocks_per_batch": 2, "seed": 0, "epochs": 1.0}
+    defaults = {"sequence_length": 8, "seed": 0}
     return PackingPlan(np.array(lengths), **(defaults | options))
 
 
@@ -34,23 +35,15 @@ lengths_of_documents = st.lists(st.integers(2, 40), min_size=1, max_size=30)
 @given(
     lengths=lengths_of_documents,
     sequence_length=st.integers(2, 20),
-    blocks_per_batch=st.integers(1, 5),
     epochs=st.integers(1, 3),
     seed=st.integers(0, 2**40),
 )
 def test_each_epoch_reads_each_token_once_and_targets_all_but_the_first_of_a_document(
-    lengths, sequence_length, blocks_per_batch, epochs, seed
+    lengths, sequence_length, epochs, seed
 ):
     stream = Stream(lengths)
-    plan = PackingPlan(
-        stream.lengths,
-        sequence_length=sequence_length,
-        blocks_per_batch=blocks_per_batch,
-        seed=seed,
-        epochs=float(epochs),
-    )
-    numbers = [block for step in range(plan.steps) for block in plan.batch(step)]
-    assert numbers == list(range(epochs * plan.blocks_per_epoch))
+    plan = PackingPlan(stream.lengths, sequence_length=sequence_length, seed=seed)
+    numbers = range(epochs * plan.blocks_per_epoch)
     firsts = set(stream.starts.tolist())
     for epoch in range(epochs):
         inputs, targets = [], []
@@ -76,7 +69,7 @@ def test_segments_are_documents_and_positions_begin_again_in_each(lengths, seque
     stream = Stream(lengths)
     plan = plan_over(lengths, sequence_length=sequence_length)
     document_of = np.repeat(np.arange(len(lengths)), lengths)
-    for number in range(plan.blocks):
+    for number in range(2 * plan.blocks_per_epoch):
         block = plan.read(stream, number)
         for segment in range(int(block.segments.max()) + 1):
             at = block.segments == segment
@@ -86,9 +79,9 @@ def test_segments_are_documents_and_positions_begin_again_in_each(lengths, seque
 
 def test_a_block_needs_no_state():
     stream = Stream([13, 5, 30, 2, 9])
-    plan, again = (plan_over(stream.lengths, epochs=3.0, seed=9) for _ in range(2))
-    forwards = [plan.read(stream, number) for number in range(plan.blocks)]
-    for number in reversed(range(plan.blocks)):
+    plan, again = (plan_over(stream.lengths, seed=9) for _ in range(2))
+    forwards = [plan.read(stream, number) for number in range(2 * plan.blocks_per_epoch)]
+    for number in reversed(range(2 * plan.blocks_per_epoch)):
         block = again.read(stream, number)
         for name in ("input_ids", "labels", "positions", "segments"):
             assert np.array_equal(getattr(block, name), getattr(forwards[number], name))
@@ -96,32 +89,35 @@ def test_a_block_needs_no_state():
 
 def test_the_order_is_another_in_each_epoch_and_with_each_seed():
     stream = Stream([5] * 40)
-    plan = plan_over(stream.lengths, epochs=2.0)
+    plan = plan_over(stream.lengths)
     half = plan.blocks_per_epoch
 
     def tokens(of, numbers):
         return [of.read(stream, number).input_ids.tolist() for number in numbers]
 
     assert tokens(plan, range(half)) != tokens(plan, range(half, 2 * half))
-    other = plan_over(stream.lengths, epochs=2.0, seed=1)
+    other = plan_over(stream.lengths, seed=1)
     assert tokens(plan, range(half)) != tokens(other, range(half))
 
 
 def test_the_order_is_pinned():
     """Changes only with the plan's revision: a checkpoint of an older order must be refused."""
-    plan = plan_over([13, 5, 30, 2, 9, 4, 4], epochs=2.0, seed=42)
-    assert plan._epoch(0).documents.tolist() == DOCUMENTS
-    assert plan._epoch(1).blocks.tolist() == BLOCKS
+    plan = plan_over([13, 5, 30, 2, 9, 4, 4], seed=42)
+    assert plan._epoch(0)._documents.at(np.arange(7)).tolist() == DOCUMENTS
+    assert [plan._epoch(1).blocks[place] for place in range(9)] == BLOCKS
     assert plan.digest() == DIGEST
 
 
-def test_steps_set_the_number_of_batches_and_epochs_that_of_blocks():
-    by_steps = plan_over([100], steps=5, epochs=None)
-    assert (by_steps.steps, by_steps.blocks) == (5, 10)
-    by_epochs = plan_over([100], epochs=1.0, blocks_per_batch=4)
-    assert (by_epochs.steps, by_epochs.blocks) == (4, 13)
-    assert [len(by_epochs.batch(step)) for step in range(4)] == [4, 4, 4, 1]
-    assert plan_over([100], epochs=0.001).blocks == 1
+def test_groups_of_documents_are_only_a_way_to_look_them_up(monkeypatch):
+    stream = Stream(np.random.default_rng(3).integers(2, 9, 1000).tolist())
+    plans = []
+    for group, at_once in ((256, 4096), (7, 2)):
+        monkeypatch.setattr(plan_module, "_GROUP", group)
+        monkeypatch.setattr(plan_module, "_AT_ONCE", at_once)
+        plan = plan_over(stream.lengths)
+        blocks = [plan.read(stream, number) for number in range(plan.blocks_per_epoch)]
+        plans.append([block.input_ids.tolist() for block in blocks])
+    assert plans[0] == plans[1]
 
 
 @pytest.mark.parametrize(
@@ -129,8 +125,6 @@ def test_steps_set_the_number_of_batches_and_epochs_that_of_blocks():
     [
         {"seed": 1},
         {"sequence_length": 9},
-        {"blocks_per_batch": 3},
-        {"epochs": 2.0},
         {"lengths": [10, 21]},
     ],
 )

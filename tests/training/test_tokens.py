@@ -130,6 +130,8 @@ def tokenizer(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
     texts = [row[2] for rows in SHARDS.values() for row in rows]
     train(TokenizerConfig(vocab_size=330), iter(texts)).save(str(folder / "tokenizer.json"))
+    names = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(names))
     return folder
 
 
@@ -261,6 +263,7 @@ def test_a_vocabulary_beyond_65536_takes_four_bytes_a_token(corpus, tmp_path):
     wide.decoder = decoders.ByteLevel()
     wide.add_special_tokens(names)
     wide.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "</s>"}')
     run_step(corpus, tmp_path, tmp_path / "out")
     tokens = TokenSplit.open(tmp_path / "out", "held_out")
     assert tokens.vocab_size == 2**16 + 1

@@ -144,6 +144,7 @@ def tiny_config(**changes):
         "sequence_length": 32,
         "global_batch_size": 128,
         "steps": 12,
+        "optimizer": "adamw",
         "learning_rate": 3e-3,
         "warmup_steps": 2,
         "precision": "fp32",
@@ -170,9 +171,7 @@ def main():
     import os
     import signal
 
-    import safetensors.torch
-
-    from mowa.training import _checkpoint, _pretrain
+    from mowa.training import _checkpoint, _train
 
     root, out, moment, count, changes = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
     left = int(count)
@@ -192,11 +191,11 @@ def main():
 
         Optimizers.step = dying(Optimizers.step)
     elif moment == "file":
-        _checkpoint.save_file = dying(safetensors.torch.save_file)
+        _checkpoint.write_tensors = dying(_checkpoint.write_tensors)
     elif moment == "rename":
         _checkpoint._flush = dying(_checkpoint._flush)
     elif moment == "export":
-        _pretrain.write_model = dying(_pretrain.write_model)
+        _train.write_model = dying(_train.write_model)
     elif moment == "cleaning":
         _checkpoint.Checkpoints.remove = dying(_checkpoint.Checkpoints.remove)
     pretrain(root, out, **json.loads(changes))

@@ -1,0 +1,116 @@
+"""The step `import-model`: a model from elsewhere, as an artifact with its licence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from mowa.collect import root_of
+from mowa.errors import DataError, UsageError
+from mowa.execution import Context
+from mowa.model._config import ImportModelConfig, TokenizerFacts
+from mowa.workspace import Inputs, Metrics, digest, disk_error
+
+_SETTINGS = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "model.safetensors.index.json",
+)
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+def run(config: ImportModelConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
+    """Put the model of an inventory into `out`: settings, tokenizer, and weights in safetensors.
+
+    Nothing that could run code is taken over: no pickles, no Python files.
+
+    Raises:
+        DataError: Where config.json, weights or tokenizer are absent or broken, or a file changed
+            since the inventory.
+        UsageError: Where the inventory lies in object storage.
+    """
+    inventory = inputs.one("inventory")
+    root = root_of(inventory, context)
+    if not isinstance(root, Path):
+        raise UsageError(
+            "a model is read from a local folder", where=inventory.id, fix="copy it there first"
+        )
+    record = json.loads((inventory.path / "inventory.json").read_text("utf-8"))
+    # What lies in folders below is not of the model.
+    hashes = {file["path"]: file["blake2b"] for file in record["files"] if "/" not in file["path"]}
+    weights = sorted(name for name in hashes if name.endswith(".safetensors"))
+    if "config.json" not in hashes:
+        raise DataError("there is no config.json among the files", where=str(root))
+    if not weights:
+        pickles = [name for name in hashes if name.endswith(_PICKLES)]
+        what = f", only {', '.join(pickles)}, which may run code" if pickles else ""
+        raise DataError(
+            f"there are no weights in safetensors{what}",
+            where=str(root),
+            fix="save the model with save_pretrained(..., safe_serialization=True)",
+        )
+    for name in [name for name in _SETTINGS if name in hashes] + weights:
+        _copy(root / name, out / name)
+        if digest(out / name) != hashes[name]:
+            raise DataError(
+                "it changed since the inventory", where=str(root / name), fix="run again"
+            )
+    parameters = sum(_parameters(out / name) for name in weights)
+    _check_index(out, weights)
+    facts = TokenizerFacts.read(out)
+    settings: dict[str, Any] = json.loads((out / "config.json").read_text("utf-8"))
+    return {
+        "parameters": parameters,
+        "family": settings.get("model_type"),
+        "vocab_size": facts.vocab_size,
+        "files": len(weights),
+    }
+
+
+def _copy(path: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(path, target)
+    except FileNotFoundError:
+        raise DataError(
+            "it is gone since the inventory", where=str(path), fix="run again"
+        ) from None
+    except OSError as error:
+        raise disk_error(error, target) from error
+
+
+def _parameters(path: Path) -> int:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            total = 0
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                count = 1
+                for size in file.get_slice(name).get_shape():
+                    count *= size
+                total += count
+            return total
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"these weights cannot be read ({error})", where=str(path)) from error
+
+
+def _check_index(out: Path, weights: list[str]) -> None:
+    index = out / "model.safetensors.index.json"
+    if not index.exists():
+        return
+    try:
+        wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, AttributeError) as error:
+        raise DataError(f"the index cannot be read ({error})", where=str(index)) from error
+    if missing := sorted(wanted - set(weights)):
+        raise DataError(
+            f"{len(missing)} parts of the weights are not there, {missing[0]} first",
+            where=str(index),
+            fix="copy all of them",
+        )

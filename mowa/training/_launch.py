@@ -1,0 +1,162 @@
+"""Several training processes on this machine, and what they say."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+from mowa import errors
+from mowa.errors import MowaError
+from mowa.execution import Progress
+from mowa.training._config import PretrainConfig
+from mowa.training._stop import StoppedEarly
+from mowa.workspace import Artifact, Inputs, write_text
+
+JOB = "job.json"
+_MARK = "mowa:"  # begins a line in which the first process says something to its parent
+_KINDS = {
+    kind.__name__: kind
+    for kind in (errors.MowaError, errors.UsageError, errors.DataError, StoppedEarly)
+}
+
+
+def train_in_processes(
+    config: PretrainConfig, inputs: Inputs, out: Path, progress: Progress
+) -> None:
+    """`train_here` in `config.processes` processes that torchrun starts.
+
+    Raises:
+        MowaError: What the first process to fail raised, of the same kind.
+    """
+    write_job(config, inputs, out)
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone",
+        "--nproc-per-node", str(config.processes), "-m", "mowa.training._worker", str(out / JOB),
+    ]  # fmt: skip
+    # A file: standard output is for what the processes say, and they may say much on the other.
+    log = out / "processes.log"
+    with log.open("w", encoding="utf-8") as other, _forwarding(out):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other, text=True)  # noqa: S603 - our own module
+        assert process.stdout is not None
+        try:
+            error = _listen(process.stdout, progress)
+        finally:
+            if process.poll() is None and sys.exc_info()[0] is not None:
+                process.terminate()
+            code = process.wait()
+    if error is not None:
+        raise error
+    if code:
+        tail = log.read_text("utf-8", errors="replace").strip().splitlines()[-1:]
+        raise MowaError(
+            f"a training process ended with code {code}" + "".join(f": {line}" for line in tail),
+            where=str(log),
+            fix="read that file; run again to go on from the last checkpoint",
+        )
+    log.unlink()
+    (out / JOB).unlink()
+
+
+def write_job(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
+    """Write what a process needs to know into ``out/job.json``."""
+    artifacts = [
+        {**asdict(artifact), "path": str(artifact.path.absolute())} for artifact in inputs.artifacts
+    ]
+    job = {"config": config.model_dump(mode="json"), "inputs": artifacts}
+    write_text(out / JOB, json.dumps(job, indent=1) + "\n")
+
+
+def read_job(path: Path) -> tuple[PretrainConfig, Inputs]:
+    """What `write_job` wrote."""
+    job = json.loads(path.read_text("utf-8"))
+    artifacts = tuple(
+        Artifact(**{**record, "path": Path(record["path"]), "inputs": (), "files": ()})
+        for record in job["inputs"]
+    )
+    return PretrainConfig.model_validate(job["config"]), Inputs(artifacts)
+
+
+class SpokenProgress:
+    """Progress as lines for the parent process; silent in all but the first."""
+
+    def __init__(self, *, speaks: bool) -> None:
+        self._speaks = speaks
+
+    @contextmanager
+    def task(self, label: str, *, total: int, done: int = 0) -> Iterator[Any]:
+        """Tell the parent of a task and how far it is."""
+        self.tell("task", label=label, total=total, done=done)
+        yield lambda count: self.tell("advance", count=count)
+        self.tell("end")
+
+    def say(self, line: str) -> None:
+        """Tell the parent a line."""
+        self.tell("say", line=line)
+
+    def fail(self, error: MowaError) -> None:
+        """Tell the parent an error; every process may."""
+        kind = type(error).__name__
+        _tell("fail", kind=kind, what=error.what, where=error.where, fix=error.fix)
+
+    def tell(self, event: str, **values: Any) -> None:
+        """One line."""
+        if self._speaks:
+            _tell(event, **values)
+
+
+def _tell(event: str, **values: Any) -> None:
+    print(f"{_MARK}{json.dumps({'event': event, **values})}", flush=True)
+
+
+def _listen(lines: TextIO, progress: Progress) -> MowaError | None:
+    """Show what the processes say until they are done; the first error that one of them tells."""
+    error: MowaError | None = None
+    with ExitStack() as stack:
+        advance: Any = None
+        task: AbstractContextManager[Any] | None = None
+        for line in lines:
+            # torchrun may put a prefix before it.
+            _, marked, text = line.partition(_MARK)
+            if not marked:
+                continue
+            said = json.loads(text)
+            match said["event"]:
+                case "say":
+                    progress.say(said["line"])
+                case "task":
+                    task = progress.task(said["label"], total=said["total"], done=said["done"])
+                    advance = stack.enter_context(task)
+                case "advance":
+                    advance(said["count"])
+                case "end":
+                    stack.close()
+                case "fail" if error is None:
+                    kind = _KINDS.get(said["kind"], MowaError)
+                    error = kind(said["what"], where=said["where"], fix=said["fix"])
+    return error
+
+
+@contextmanager
+def _forwarding(out: Path) -> Iterator[None]:
+    """A request to stop reaches the processes as a file: torchrun would kill them at a signal."""
+    listens = threading.current_thread() is threading.main_thread()
+
+    def forward(_number: int, _frame: FrameType | None) -> None:
+        (out / "stop").touch()
+
+    numbers = (signal.SIGTERM, signal.SIGUSR1)
+    before = [signal.signal(number, forward) for number in numbers] if listens else []
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=False):
+            signal.signal(number, handler)

@@ -1,0 +1,66 @@
+"""How much memory training takes, and how much fits."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable
+
+import torch
+
+from mowa.errors import MowaError
+from mowa.training._config import PretrainConfig
+from mowa.training._distribution import Ranks
+
+_FULL = 0.9  # of a GPU's memory: what lies scattered is not all usable
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes that were in use: on the GPU by tensors, on a CPU by the whole process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def find_micro_batch(run: Callable[[int], None], *, most: int, ranks: Ranks) -> int:
+    """The largest power of two of blocks, up to `most`, that `run` finds memory for on a GPU.
+
+    Args:
+        run: Forward and backward with so many blocks.
+        most: No update has more.
+        ranks: All processes take the smallest that any finds.
+
+    Raises:
+        torch.OutOfMemoryError: Where even one block is too much.
+    """
+    size = 1
+    run(size)
+    while size * 2 <= most:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        fits = True
+        try:
+            run(size * 2)
+            used = torch.cuda.max_memory_allocated()
+            fits = used <= _FULL * torch.cuda.get_device_properties().total_memory
+        except torch.OutOfMemoryError:
+            fits = False
+        if ranks.most(not fits):
+            break
+        size *= 2
+    torch.cuda.empty_cache()
+    return size
+
+
+def out_of_memory(error: BaseException, config: PretrainConfig, micro: int) -> MowaError:
+    """What to change, with the numbers of this run."""
+    first_line = str(error).strip().partition("\n")[0]
+    ways = []
+    if micro > 1:
+        ways.append(f"set micro_batch_size = {micro // 2} (it is {micro})")
+    if not config.activation_checkpointing:
+        ways.append("activation_checkpointing = true")
+    ways.append(f"a shorter sequence_length than {config.sequence_length:,}")
+    ways.append("more processes, which divide weights and optimizer among them")
+    return MowaError(f"memory ran out: {first_line}", fix=", ".join(ways[:-1]) + f", or {ways[-1]}")
