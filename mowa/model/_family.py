@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
@@ -36,8 +37,10 @@ def build_family(config: FamilyConfig, tokenizer: TokenizerFacts, seed: int) -> 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return AutoModelForCausalLM.from_config(made, dtype=torch.float32)
-    except (ValueError, TypeError, AttributeError, KeyError, RuntimeError) as error:
-        first_line = str(error).strip().partition("\n")[0]
+    except (
+        ValueError, TypeError, AttributeError, KeyError, RuntimeError, StrictDataclassError,
+    ) as error:  # fmt: skip
+        first_line = " ".join(str(error).split())
         raise UsageError(
             f"transformers cannot make a {config.name!r} of these settings: {first_line}",
             where="family",

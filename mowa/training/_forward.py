@@ -108,7 +108,14 @@ class Forward(nn.Module):
         if self.device.type == "cuda" and self.precision == "bf16":
             return VARLEN
         plain = self.device.type == "cpu" and self.precision == "bf16"
-        return "eager" if plain and self.sequence_length <= _LONGEST_EAGER else "sdpa"
+        if plain and self.sequence_length <= _LONGEST_EAGER:
+            return "eager"
+        return self.masked_attention
+
+    @property
+    def masked_attention(self) -> str:
+        """``sdpa``, or ``eager`` for the few families that have nothing else."""
+        return "sdpa" if self.model._supports_sdpa else "eager"  # noqa: SLF001 - it has no public name
 
     def use_attention(self, name: str) -> None:
         """Let the layers attend as ``eager``, ``sdpa`` or `VARLEN` do."""
@@ -136,9 +143,8 @@ class Forward(nn.Module):
             )
 
     def _full(self, rows: Rows, how: str) -> Tensor:
-        own = how == "reference"
-        plain = {"input_ids": rows.input_ids, "position_ids": rows.positions}
-        inputs = plain if own else self._inputs(rows)
+        # No mask: transformers makes it from the positions, and routers want none of ours.
+        inputs = self._inputs(rows) | {"attention_mask": None}
         if how == "measure":
             return cross_entropy_sum(self.model(**inputs, use_cache=False).logits, rows.labels)
         # `labels` would be shifted by one position; these are in place, and said to be.
@@ -179,12 +185,11 @@ class Forward(nn.Module):
         if self._has_windows:
             return None
         sees = visible(segments)
-        if self.attention == "sdpa":
+        if self.attention != "eager":
             return sees
-        low = torch.finfo(torch.bfloat16).min
-        return torch.zeros(sees.shape, dtype=torch.bfloat16, device=sees.device).masked_fill(
-            ~sees, low
-        )
+        dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        lowest = torch.finfo(dtype).min
+        return torch.zeros(sees.shape, dtype=dtype, device=sees.device).masked_fill(~sees, lowest)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._autocasts)

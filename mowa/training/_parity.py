@@ -43,8 +43,9 @@ def agree_with_model(forward: Forward, rows: Rows, say: Callable[[str], None]) -
     if not torch.isfinite(own_loss):
         return  # the first update will say so
     ways: list[tuple[str, Head]] = [(fast, "chunked"), (fast, "full")]
-    if fast != "sdpa":
-        ways += [("sdpa", "chunked"), ("sdpa", "full")]
+    masked = forward.masked_attention
+    if fast != masked:
+        ways += [(masked, "chunked"), (masked, "full")]
     tried = []
     for attention, head in ways:
         forward.use_attention(attention)
@@ -73,7 +74,7 @@ def _run(
     fast = forward.attention
     if reference:
         # What transformers does by itself with packed positions.
-        forward.use_attention("sdpa")
+        forward.use_attention(forward.masked_attention)
     loss = forward(rows, "reference" if reference else "train")
     torch.autograd.backward(loss)
     forward.use_attention(fast)

@@ -1,0 +1,93 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from mowa.training._head import linear_cross_entropy, losses_of_logits
+from mowa.training._plan import IGNORED
+
+
+def case(positions=13, width=5, vocabulary=11, *, seed=0, dtype=torch.float64):
+    draw = torch.Generator().manual_seed(seed)
+    hidden = torch.randn(positions, width, generator=draw, dtype=dtype, requires_grad=True)
+    weight = torch.randn(vocabulary, width, generator=draw, dtype=dtype, requires_grad=True)
+    labels = torch.randint(0, vocabulary, (positions,), generator=draw)
+    labels[torch.rand(positions, generator=draw) < 0.3] = IGNORED
+    weights = torch.rand(positions, generator=draw, dtype=dtype)
+    return hidden, weight, labels, weights
+
+
+def plain(hidden, weight, labels, weights):
+    losses = functional.cross_entropy(
+        hidden @ weight.T, labels, reduction="none", ignore_index=IGNORED
+    )
+    return (losses * weights).sum()
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 13, 100])
+def test_gradients_are_those_of_the_formula_in_float64(chunk):
+    hidden, weight, labels, weights = case()
+
+    def loss(hidden, weight):
+        return linear_cross_entropy(hidden, weight, labels, weights, logits_at_once=11 * chunk)
+
+    assert torch.autograd.gradcheck(loss, (hidden, weight))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 40), st.integers(2, 30), st.integers(1, 50), st.integers(0, 10**6))
+def test_loss_and_gradients_are_those_of_whole_logits(positions, vocabulary, chunk, seed):
+    hidden, weight, labels, weights = case(positions, 6, vocabulary, seed=seed)
+    found = []
+    for function in (
+        plain,
+        lambda *a: linear_cross_entropy(*a, logits_at_once=vocabulary * chunk),
+    ):
+        loss = function(hidden, weight, labels, weights)
+        found.append([loss, *torch.autograd.grad(3 * loss, (hidden, weight), allow_unused=True)])
+    for one, two in zip(*found, strict=True):
+        if one is None or two is None:
+            assert not positions
+            continue
+        torch.testing.assert_close(one, two, atol=1e-10, rtol=1e-10)
+
+
+def test_ignored_positions_have_no_gradient_and_no_loss():
+    hidden, weight, labels, weights = case()
+    labels[:] = IGNORED
+    loss = linear_cross_entropy(hidden, weight, labels, weights, logits_at_once=33)
+    loss.backward()
+    assert loss.item() == 0
+    assert not hidden.grad.any()
+    assert not weight.grad.any()
+
+
+def test_bfloat16_products_keep_their_sum_in_float32():
+    hidden, weight, labels, _ = case(400, 16, 50, dtype=torch.float32)
+    whole = linear_cross_entropy(hidden, weight, labels)
+    (expected,) = torch.autograd.grad(whole, weight)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = linear_cross_entropy(hidden, weight, labels, logits_at_once=50)
+    (found,) = torch.autograd.grad(loss, weight)
+    assert loss.dtype == found.dtype == torch.float32
+    assert loss.item() == pytest.approx(whole.item(), rel=2e-3)
+    # Four hundred chunks: their sum is as near as one product in bf16 is.
+    assert (found - expected).norm() < 0.01 * expected.norm()
+
+
+def test_one_input_may_be_frozen():
+    hidden, weight, labels, weights = case()
+    whole = plain(hidden, weight, labels, weights)
+    expected = torch.autograd.grad(whole, (hidden, weight))
+    loss = linear_cross_entropy(hidden.detach(), weight, labels, weights, logits_at_once=22)
+    torch.testing.assert_close(torch.autograd.grad(loss, weight)[0], expected[1])
+    loss = linear_cross_entropy(hidden, weight.detach(), labels, weights, logits_at_once=22)
+    torch.testing.assert_close(torch.autograd.grad(loss, hidden)[0], expected[0])
+
+
+def test_logits_of_any_size_stay_finite():
+    logits = torch.tensor([[1e4, -1e4, 0.0], [-1e30, 1e30, 0.0]])
+    total, gradient = losses_of_logits(logits, torch.tensor([1, 1]), torch.ones(2))
+    assert total.item() == pytest.approx(2e4)
+    assert torch.isfinite(gradient).all()
