@@ -22,6 +22,7 @@ from mowa.training._stop import StoppedEarly
 from mowa.workspace import Artifact, Inputs, write_text
 
 JOB = "job.json"
+_WORKER = ["-m", "mowa.training._worker"]
 _MARK = "mowa:"  # begins a line in which the first process says something to its parent
 _KINDS = {
     kind.__name__: kind
@@ -40,7 +41,7 @@ def train_in_processes(
     write_job(config, inputs, out)
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone",
-        "--nproc-per-node", str(config.processes), "-m", "mowa.training._worker", str(out / JOB),
+        "--nproc-per-node", str(config.processes), *_WORKER, str(out / JOB),
     ]  # fmt: skip
     # A file: standard output is for what the processes say, and they may say much on the other.
     log = out / "processes.log"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from mowa.errors import MowaError, UsageError
 from mowa.execution import Progress
@@ -427,8 +428,10 @@ def _state(
     random = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(device)
+    parameters = dict(model.named_parameters())
+    assert ranks.mesh is None or all(isinstance(p, DTensor) for p in parameters.values())
     return {
-        **{f"model/{name}": parameter for name, parameter in model.named_parameters()},
+        **{f"model/{name}": parameter for name, parameter in parameters.items()},
         **{f"optimizer/{name}": value for name, value in optimizers.state().items()},
         **{f"random/{ranks.rank}/{name}": value for name, value in random.items()},
     }

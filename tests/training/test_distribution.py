@@ -1,0 +1,168 @@
+"""Several processes train what one trains: real ones, started by torchrun, over gloo."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import Lines, inputs_of, pretrain, tiny_config
+from transformers import AutoModelForCausalLM
+
+from mowa.errors import MowaError, UsageError
+from mowa.training import _launch
+from mowa.training._checkpoint import Checkpoints
+from mowa.training._distribution import Ranks, joined
+from mowa.training._launch import SpokenProgress, read_job, write_job
+from mowa.training._loop import _refuse_uneven
+from mowa.training._metrics import read_metrics
+from mowa.training._stop import StoppedEarly
+
+
+DYING = Path(__file__).with_name("dying_worker.py")
+
+
+def losses(out):
+    return [line["loss"] for line in read_metrics(out / "metrics.jsonl") if "loss" in line]
+
+
+def train(world, out, processes, **changes):
+    values = {"processes": processes, "micro_batch_size": 1, "steps": 6, "eval_every": 3}
+    progress = Lines()
+    return pretrain(world, out, progress, **(values | changes)), progress.said
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "processes"),
+    [
+        pytest.param("muon", 2),
+        pytest.param("adamw", 2, marks=pytest.mark.slow),
+        pytest.param("muon", 4, marks=pytest.mark.slow),
+        pytest.param("adamw", 4, marks=pytest.mark.slow),
+    ],
+)
+def test_losses_are_those_of_one_process(world, tmp_path, optimizer, processes):
+    alone, _ = train(world, tmp_path / "1", 1, optimizer=optimizer)
+    together, said = train(world, tmp_path / "n", processes, optimizer=optimizer)
+    assert losses(tmp_path / "n") == pytest.approx(losses(tmp_path / "1"), abs=1e-6)
+    assert together["held_out_bpb_after"] == pytest.approx(alone["held_out_bpb_after"], abs=1e-6)
+    assert together["processes"] == processes
+    assert together["tokens_seen"] == alone["tokens_seen"]
+    assert any("bits per byte on held-out documents" in line for line in said)
+    assert {path.name for path in (tmp_path / "n").iterdir()} == {
+        path.name for path in (tmp_path / "1").iterdir()
+    }
+    one, two = (AutoModelForCausalLM.from_pretrained(tmp_path / name) for name in ("1", "n"))
+    for (name, a), b in zip(one.named_parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=2e-5, rtol=1e-4, msg=name)
+
+
+@pytest.mark.slow
+def test_groups_that_share_and_replicate_train_the_same(world, tmp_path):
+    train(world, tmp_path / "1", 1, optimizer="muon")
+    train(world, tmp_path / "n", 4, optimizer="muon", shard_processes=2)
+    assert losses(tmp_path / "n") == pytest.approx(losses(tmp_path / "1"), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_bfloat16_layers_keep_float32_masters(world, tmp_path):
+    train(world, tmp_path / "1", 1, precision="bf16")
+    train(world, tmp_path / "2", 2, precision="bf16", keep_optimizer=True)
+    assert losses(tmp_path / "2") == pytest.approx(losses(tmp_path / "1"), abs=0.02)
+    found = Checkpoints(tmp_path / "2" / "checkpoints").latest(print)
+    read = {"model/model.norm.weight": torch.zeros(32)}
+    found.load(read)
+    masters = read["model/model.norm.weight"]
+    assert not torch.equal(masters, masters.to(torch.bfloat16).float())
+
+
+@pytest.mark.parametrize(
+    "worlds",
+    [
+        pytest.param((2, 1), id="2-1", marks=pytest.mark.slow),
+        pytest.param((2, 1, 4), id="2-1-4", marks=pytest.mark.slow),
+        pytest.param((1, 4, 2), id="1-4-2", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_goes_on_in_another_number_of_processes(world, tmp_path, worlds):
+    """It reads the same blocks in the same order: its losses are those of a run that never stopped."""
+    train(world, tmp_path / "whole", 1, steps=9)
+    out = tmp_path / "out"
+    for number, processes in enumerate(worlds):
+        part = {"steps": 9, "checkpoint_every_steps": 3}
+        if number + 1 < len(worlds):
+            stop_after(out, 3 * number + 3)
+            with pytest.raises(StoppedEarly):
+                train(world, out, processes, **part)
+        else:
+            _, said = train(world, out, processes, **part)
+            assert any("not as before: processes" in line for line in said)
+    assert losses(out) == pytest.approx(losses(tmp_path / "whole"), abs=1e-6)
+
+
+def stop_after(out, step):
+    """Ask by file once `step` updates are logged; from a thread, as another program would."""
+    def watch():
+        for _ in range(6000):
+            lines = read_metrics(out / "metrics.jsonl")
+            if lines and lines[-1]["step"] >= step - 1:
+                (out / "stop").touch()
+                return
+            time.sleep(0.005)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def test_processes_that_do_not_divide_the_batch_are_refused_with_numbers():
+    with pytest.raises(UsageError, match="3 processes do not divide the 4 blocks") as caught:
+        _refuse_uneven(tiny_config(), Ranks(0, 3))
+    assert "use 2 processes" in str(caught.value)
+
+
+def test_groups_that_do_not_divide_the_processes_are_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with (
+        pytest.raises(UsageError, match="shard_processes 3 does not divide the 4 processes") as it,
+        joined(torch.device("cpu"), shard_processes=3),
+    ):
+        pass
+    assert "1, 2, 4" in str(it.value)
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_told_of_and_nothing_is_lost(world, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setenv("MOWA_TEST_DIE_AT", "5")
+    monkeypatch.setattr(_launch, "_WORKER", [str(DYING)])
+    with pytest.raises(MowaError, match="a training process ended with code"):
+        train(world, out, 2, steps=8, checkpoint_every_steps=2)
+    monkeypatch.undo()
+    _, said = train(world, out, 2, steps=8, checkpoint_every_steps=2)
+    assert any("going on from update" in line for line in said)
+    train(world, tmp_path / "whole", 2, steps=8)
+    assert (out / "model.safetensors").read_bytes() == (
+        tmp_path / "whole" / "model.safetensors"
+    ).read_bytes()
+
+
+def test_shares_of_a_batch_are_neighbours_and_all_of_it():
+    for world in (1, 2, 3, 4):
+        shares = [Ranks(rank, world).mine(range(8)) for rank in range(world)]
+        assert [item for share in shares for item in share] == list(range(8))
+
+
+def test_a_job_is_read_as_it_was_written(world, tmp_path):
+    config = tiny_config(stages=[{"weights": {"tokens": 1.0}}])
+    write_job(config, inputs_of(world), tmp_path)
+    read, inputs = read_job(tmp_path / "job.json")
+    assert read == config
+    assert [a.fingerprint for a in inputs.artifacts] == ["f" * 32, "e" * 32]
+    assert inputs.one("tokens").path == world / "tokens"
+
+
+def test_only_the_first_process_speaks_but_any_may_fail(capsys):
+    SpokenProgress(speaks=False).say("hello")
+    SpokenProgress(speaks=False).fail(UsageError("wrong", where="here", fix="do"))
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line.removeprefix("mowa:"))["event"] for line in lines] == ["fail"]
