@@ -76,7 +76,7 @@ def _finish(config: PretrainConfig, out: Path) -> None:
         **{
             key: trained[key]
             for key in (
-                "precision", "device", "micro_batch_size", "attention", "head", "threads",
+                "optimizer", "precision", "device", "micro_batch_size", "attention", "head", "threads",
                 "processes", "compiled",
             )
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,54 @@ def write_report(
     vocab_size: int,
     path: Path,
 ) -> None:
-    """Draw the curves of `lines`, the architecture and the continuations."""
+    """Draw the curves of `lines`, the architecture and the continuations.
+
+    The model's ``config.json`` lies beside `path`.
+    """
+    settings = json.loads((path.parent / "config.json").read_text("utf-8"))
+    new = config.architecture is not None or config.family is not None
     page = Page(
-        title="A model trained from random weights",
+        title="A model trained from random weights" if new else "A model trained further",
         subtitle=f"{metrics['parameters']:,} parameters, {metrics['tokens_seen']:,} tokens,"
         f" {metrics['precision']}",
         sections=[
             Section("What came out", [Figures(_figures(metrics))]),
+            *_by_source(lines),
             Section("Training", _curves(lines), note="Loss is of each update's own batch."),
             Section("Continuations", _continuations(samples)),
-            Section("Architecture", [Table(["", "value"], _architecture(config, vocab_size))]),
+            Section("How it was trained", [Table(["", "value"], _training(config, metrics))]),
+            Section(
+                "Architecture", [Table(["", "value"], _architecture(config, settings, vocab_size))]
+            ),
         ],
     )
     page.write(path)
+
+
+def _by_source(lines: list[Line]) -> list[Section]:
+    """Bits per byte of each source's held-out documents, where there is more than one source."""
+    measured = [line for line in lines if line.get("held_out_bpb_by_source")]
+    if not measured or len(measured[-1]["held_out_bpb_by_source"]) < 2:
+        return []
+    first, last = measured[0]["held_out_bpb_by_source"], measured[-1]["held_out_bpb_by_source"]
+    rows = [[source, first.get(source), last[source]] for source in sorted(last)]
+    curves = {
+        source: [
+            (float(line["step"]), float(line["held_out_bpb_by_source"][source]))
+            for line in measured
+            if source in line["held_out_bpb_by_source"]
+        ]
+        for source in sorted(last)
+    }
+    return [
+        Section(
+            "Held-out documents of each source",
+            [
+                Table(["source", "bits per byte before", "after"], rows),
+                Lines("By source", curves, "update", "bits per byte"),
+            ],
+        )
+    ]
 
 
 def _figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
@@ -51,9 +87,15 @@ def _figures(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         *figures,
         ("updates", f"{metrics['steps']:,}"),
-        ("epochs", f"{metrics['epochs']:.2f}"),
+        *_epochs(metrics["epochs"]),
         ("tokens a second", f"{metrics['tokens_per_second']:,.0f}"),
     ]
+
+
+def _epochs(epochs: float | dict[str, float]) -> list[tuple[str, str]]:
+    if not isinstance(epochs, dict):
+        return [("epochs", f"{epochs:.2f}")]
+    return [(f"epochs of {name.rpartition('/')[2]}", f"{x:.2f}") for name, x in epochs.items()]
 
 
 def _curves(lines: list[Line]) -> list[Block]:
@@ -88,18 +130,38 @@ def _continuations(samples: list[dict[str, Any]]) -> list[Block]:
     return [Preformatted(f"{sample['prompt']}▸{sample['continuation']}") for sample in samples]
 
 
-def _architecture(config: PretrainConfig, vocab_size: int) -> list[list[Any]]:
-    shape = config.architecture
-    tied = "tied to the embeddings" if shape.tie_embeddings else "its own"
+def _training(config: PretrainConfig, metrics: dict[str, Any]) -> list[list[Any]]:
+    skipped = metrics["skipped_updates"]
     return [
-        ["kind", "Llama (RoPE, RMSNorm, SwiGLU)"],
+        ["updates", f"{metrics['steps']:,} of {config.global_batch_size:,} tokens"],
+        ["schedule", f"{config.schedule}, {config.warmup_steps:,} updates of warm-up"],
+        ["optimizer", metrics["optimizer"]],
+        ["peak learning rate", f"{config.learning_rate:g}"],
+        ["attention", metrics["attention"]],
+        ["output layer and loss", metrics["head"]],
+        ["processes", f"{metrics['processes']}"],
+        ["most memory", f"{metrics['peak_memory'] / 1e9:.2f} GB"],
+        ["updates left out", ", ".join(map(str, skipped)) if skipped else "none"],
+        ["frozen", ", ".join(config.freeze) or "nothing"],
+    ]
+
+
+def _architecture(
+    config: PretrainConfig, settings: dict[str, Any], vocab_size: int
+) -> list[list[Any]]:
+    heads = settings.get("num_attention_heads")
+    width = settings.get("hidden_size")
+    size = settings.get("head_dim") or (width // heads if width and heads else None)
+    positions = settings.get("max_position_embeddings")
+    tied = "tied to the embeddings" if settings.get("tie_word_embeddings") else "its own"
+    return [
+        ["family", settings.get("model_type")],
         ["vocabulary", f"{vocab_size:,}"],
-        ["hidden size", f"{shape.hidden_size:,}"],
-        ["layers", f"{shape.layers:,}"],
-        ["heads", f"{shape.heads:,} of {shape.head_size}"],
-        ["heads of keys and values", f"{shape.key_value_heads:,}"],
-        ["feed-forward size", f"{shape.feed_forward_size:,}"],
-        ["context", f"{shape.context:,} tokens, trained on {config.sequence_length:,}"],
+        ["hidden size", width],
+        ["layers", settings.get("num_hidden_layers")],
+        ["heads", f"{heads} of {size}"],
+        ["heads of keys and values", settings.get("num_key_value_heads")],
+        ["feed-forward size", settings.get("intermediate_size")],
+        ["context", f"{positions or 0:,} tokens, trained on {config.sequence_length:,}"],
         ["output layer", tied],
-        ["optimizer", config.optimizer],
     ]

@@ -87,6 +87,7 @@ def train_here(config: PretrainConfig, inputs: Inputs, out: Path, progress: Prog
         facts_of_run = {
             **asdict(run),
             "parameters": parameters,
+            "optimizer": config.optimizer_for(new=read is None),
             "vocab_size": facts.vocab_size,
             "threads": threads,
             "processes": ranks.world,

@@ -19,7 +19,6 @@ from mowa.training._loop import _refuse_uneven
 from mowa.training._metrics import read_metrics
 from mowa.training._stop import StoppedEarly
 
-
 DYING = Path(__file__).with_name("dying_worker.py")
 
 
@@ -103,6 +102,7 @@ def test_a_run_goes_on_in_another_number_of_processes(world, tmp_path, worlds):
 
 def stop_after(out, step):
     """Ask by file once `step` updates are logged; from a thread, as another program would."""
+
     def watch():
         for _ in range(6000):
             lines = read_metrics(out / "metrics.jsonl")

@@ -171,6 +171,4 @@ def test_weights_of_a_family_depend_on_the_seed_alone():
     one = family("qwen3")
     torch.manual_seed(2)
     two = family("qwen3")
-    assert all(
-        torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True)
-    )
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
