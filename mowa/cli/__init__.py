@@ -14,6 +14,7 @@ from mowa import __version__
 from mowa.cli import _artifacts, _models, _run, _sample, _sources
 from mowa.cli._common import errors
 from mowa.cli._corpus import corpus_app
+from mowa.cli._train import train_app
 from mowa.errors import MowaError
 from mowa.workspace import disk_error
 
@@ -42,6 +43,7 @@ app.command(rich_help_panel=_LOOK)(_artifacts.status)
 app.command(rich_help_panel=_LOOK)(_artifacts.show)
 app.command(rich_help_panel=_LOOK)(_artifacts.lineage)
 app.add_typer(corpus_app, name="corpus", rich_help_panel=_LOOK)
+app.add_typer(train_app, name="train", rich_help_panel=_LOOK)
 app.add_typer(_sample.sample_app, name="sample", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_KEEP)(_artifacts.verify)
 app.command(rich_help_panel=_KEEP)(_artifacts.promote)
@@ -63,7 +65,8 @@ def options(
 def main() -> None:
     """Run the command line; a person sees one message, never a traceback.
 
-    Exit codes: 0 done, 1 a failure, 2 a mistake in what was asked for, 130 interrupted.
+    Exit codes: 0 done, 1 a failure, 2 a mistake in what was asked for, 75 stopped early on request
+    (run again to go on), 130 interrupted.
     """
     try:
         app()

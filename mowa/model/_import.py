@@ -27,7 +27,7 @@ _SETTINGS = (
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
-def run(config: ImportModelConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
+def run(_config: ImportModelConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
     """Put the model of an inventory into `out`: settings, tokenizer, and weights in safetensors.
 
     Nothing that could run code is taken over: no pickles, no Python files.

@@ -33,10 +33,11 @@ def visible(segments: Tensor) -> Tensor:
 
 
 def segment_starts(positions: NDArray[Any]) -> NDArray[np.int32]:
-    """Where segments begin in rows laid end to end, and their end: ``cu_seqlens`` of varlen kernels.
+    """Where segments begin in rows laid end to end, and their end.
 
-    Padded by repeating the end, which adds segments of no length, to one of two sizes: the shape
-    of an update is nearly always that of the one before, and a compiled layer is not compiled again.
+    As ``cu_seqlens`` of variable-length kernels, padded by repeating the end, which adds segments
+    of no length, to one of two sizes: the shape of an update is nearly always that of the one
+    before, and a compiled layer is not compiled again.
 
     Args:
         positions: Blocks x positions, from 0 in each segment.
@@ -53,7 +54,7 @@ def segment_starts(positions: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def varlen_attention(
-    module: Any,
+    _module: Any,
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -69,7 +70,7 @@ def varlen_attention(
     """Attention of every segment with itself, for `transformers`' `AttentionInterface`.
 
     Args:
-        module: The layer that asks.
+        _module: The layer that asks.
         query: Blocks x heads x positions x head size.
         key: As `query`, with the heads of keys and values.
         value: As `key`.
@@ -102,7 +103,8 @@ def varlen_attention(
 
 
 def _varlen_kernel(*arguments: Any, **options: Any) -> Tensor:
-    result: Tensor = varlen_attn(*arguments, **options)
+    result = varlen_attn(*arguments, **options)
+    assert isinstance(result, Tensor)
     return result
 
 

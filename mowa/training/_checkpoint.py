@@ -20,14 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from safetensors import SafetensorError
 from torch import Tensor
-from torch.distributed.checkpoint import (
-    CheckpointException,
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import (
     HuggingFaceStorageReader,
     HuggingFaceStorageWriter,
 )
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from mowa.errors import MowaError
 from mowa.training._distribution import Ranks, background_group
@@ -67,7 +69,8 @@ class Checkpoint:
         reader = HuggingFaceStorageReader(str(self.path))
         known = reader.read_metadata().state_dict_metadata
         for name, tensor in tensors.items():
-            shape = known[name].size if name in known else None
+            entry = known.get(name)
+            shape = entry.size if isinstance(entry, TensorStorageMetadata) else None
             if shape != tensor.shape:
                 raise MowaError(
                     f"checkpoint {self.name} has {name} "
@@ -77,7 +80,7 @@ class Checkpoint:
                     fix="go on with the model and the optimizer that it was written with",
                 )
         with _quiet():
-            dcp.load(tensors, storage_reader=reader, no_dist=not dist.is_initialized())
+            load(tensors, storage_reader=reader, no_dist=not dist.is_initialized())
 
 
 class Checkpoints:
@@ -88,6 +91,7 @@ class Checkpoints:
         ranks: The processes that write together.
         keep: So many of the newest are kept.
         keep_every: Those after every so many updates are kept for good.
+        cleans: Take away what a killed run left half written; another run must not be writing.
     """
 
     def __init__(
@@ -97,13 +101,14 @@ class Checkpoints:
         *,
         keep: int = 2,
         keep_every: int | None = None,
+        cleans: bool = True,
     ) -> None:
         self.folder = folder
         self._ranks = ranks or Ranks()
         self._keep, self._keep_every = keep, keep_every
         self._writer: threading.Thread | None = None
         self._failed: BaseException | None = None
-        if self._ranks.is_first:
+        if self._ranks.is_first and cleans:
             for leftover in folder.glob(".*"):
                 shutil.rmtree(leftover)
         self._ranks.wait()
@@ -157,6 +162,21 @@ class Checkpoints:
                 return Checkpoint(self.folder / name, state)
             say(f"checkpoint {name} is damaged ({problem}); trying the one before")
         return None
+
+    def read(self, name: str) -> Checkpoint:
+        """The checkpoint in the folder `name`.
+
+        Raises:
+            MowaError: Where it is damaged.
+        """
+        try:
+            return Checkpoint(self.folder / name, _read(self.folder / name, self._ranks))
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise MowaError(
+                f"the checkpoint is damaged ({error})",
+                where=str(self.folder / name),
+                fix="take another one",
+            ) from error
 
     def remove(self) -> None:
         """Remove all but those that are kept for good."""
@@ -227,7 +247,7 @@ def write_tensors(
 ) -> None:
     """Write this process's shards of `tensors` into `folder`."""
     with _quiet():
-        dcp.save(
+        save(
             tensors,
             storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True),
             process_group=group,

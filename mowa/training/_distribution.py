@@ -18,6 +18,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
@@ -107,16 +108,17 @@ def joined(
         torch.cuda.set_device(device)
     group = shard_processes or world
     if world % group:
+        fitting = ", ".join(str(n) for n in range(1, world + 1) if not world % n)
         raise UsageError(
             f"shard_processes {group} does not divide the {world} processes",
-            fix=f"set it to one of {', '.join(str(n) for n in range(1, world + 1) if not world % n)}",
+            fix=f"set it to one of {fitting}",
         )
     if "RANK" in os.environ:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     else:
         dist.init_process_group(
             "nccl" if device.type == "cuda" else "gloo",
-            store=dist.HashStore(),
+            store=HashStore(),
             rank=0,
             world_size=1,
             timeout=_PATIENCE,

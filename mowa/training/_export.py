@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 from torch.distributed.tensor import DTensor
+from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
+from mowa.errors import UsageError
 from mowa.inference import TorchEngine
-from mowa.training._checkpoint import written_error
+from mowa.training._checkpoint import Checkpoint, Checkpoints, written_error
 from mowa.training._config import PretrainConfig
 from mowa.training._distribution import Ranks
 from mowa.workspace import disk_error, link_or_copy, write_text
@@ -48,8 +51,52 @@ def write_model(model: Any, tokenizer: Path, out: Path, ranks: Ranks | None = No
     finally:
         if showed_bars:
             logging.enable_progress_bar()
+    _copy_tokenizer(tokenizer, out)
+
+
+def write_settings(model: Any, tokenizer: Path, out: Path) -> None:
+    """Write what a checkpoint needs to become a model: its settings and the tokenizer's files."""
+    model.config.save_pretrained(out)
+    _copy_tokenizer(tokenizer, out)
+
+
+def export_checkpoint(run: Path, out: Path, *, step: int | None = None) -> Checkpoint:
+    """Make a model that `transformers` loads out of a checkpoint of `run`.
+
+    Args:
+        run: Folder of the model or of the unfinished run: has ``config.json`` and ``checkpoints/``.
+        out: A new or empty folder.
+        step: Which checkpoint; the newest without it.
+
+    Raises:
+        UsageError: Where `out` is not empty, or there is no such checkpoint.
+        MowaError: Where the checkpoint is damaged, or not of that model.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise UsageError("this folder is not empty", where=str(out), fix="name a new one")
+    checkpoints = Checkpoints(run / "checkpoints", cleans=False)
+    names = checkpoints.names()
+    wanted = f"step-{step:08d}" if step is not None else None
+    if not names or (wanted and wanted not in names):
+        there = ", ".join(f"{int(name.removeprefix('step-'))}" for name in names) or "none"
+        raise UsageError(
+            "there is no such checkpoint" if wanted else "there are no checkpoints here",
+            where=str(run),
+            fix=f"checkpoints that are there: {there}; keep_optimizer and keep_checkpoint_every"
+            " keep them when a run ends",
+        )
+    found = checkpoints.read(wanted or names[-1])
+    config = AutoConfig.from_pretrained(run, local_files_only=True, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    found.load({f"model/{name}": value.detach() for name, value in model.named_parameters()})
+    out.mkdir(parents=True, exist_ok=True)
+    write_model(model, run, out)
+    return found
+
+
+def _copy_tokenizer(tokenizer: Path, out: Path) -> None:
     for name in _TOKENIZER_FILES:
-        if (tokenizer / name).exists():
+        if (tokenizer / name).exists() and not (out / name).exists():
             link_or_copy(tokenizer / name, out / name)
 
 

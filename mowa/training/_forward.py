@@ -179,8 +179,10 @@ class Forward(nn.Module):
             self.model.zero_grad(set_to_none=True)
 
     def _mask(self, segments: Tensor) -> Tensor | None:
-        """Boolean for the fused kernel; for plain attention a number that is added to the scores,
-        so low that the softmax gives exactly zero.
+        """What each position may see, as the attention in use wants it.
+
+        Boolean for the fused kernel; for plain attention a number that is added to the scores, so
+        low that the softmax gives exactly zero. None where the model makes its own.
         """
         if self._has_windows:
             return None

@@ -46,7 +46,7 @@ def losses_of_logits(logits: Tensor, labels: Tensor, weights: Tensor) -> tuple[T
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917 - as autograd calls it
         ctx: Any,
         hidden: Tensor,
         weight: Tensor,
@@ -123,7 +123,7 @@ def linear_cross_entropy(
         weights = torch.ones(len(hidden), dtype=precise, device=hidden.device)
     chunk = max((logits_at_once or LOGITS_AT_ONCE) // len(weight), 1)
     with torch.autocast(device, enabled=False):
-        return _LinearCrossEntropy.apply(  # type: ignore[no-any-return]
+        return _LinearCrossEntropy.apply(  # type: ignore[no-any-return, no-untyped-call]
             hidden, weight, labels, weights.to(precise), chunk, losses
         )
 

@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 from mowa import errors
 from mowa.errors import MowaError
@@ -118,7 +118,7 @@ def _tell(event: str, **values: Any) -> None:
     print(f"{_MARK}{json.dumps({'event': event, **values})}", flush=True)
 
 
-def _listen(lines: TextIO, progress: Progress) -> MowaError | None:
+def _listen(lines: Iterable[str], progress: Progress) -> MowaError | None:
     """Show what the processes say until they are done; the first error that one of them tells."""
     error: MowaError | None = None
     with ExitStack() as stack:

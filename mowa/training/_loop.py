@@ -235,7 +235,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     spent_before, update_seconds = run.seconds, 0.0
     if not found:
         line = measure()
-        log.write(step=run.step, **line)
+        log.write(step=run.step, steps=last_step, **line)
         progress.say(f"update {run.step:,} of {last_step:,}: {_bpb(line)} on held-out documents")
 
     with (
@@ -253,7 +253,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 # Gradients are added up among the processes once an update.
                 reduce_gradients_next(forward, ranks, wanted=number == len(passes) - 1)
                 # `targets` is known before the first gradient: every token of the batch weighs the
-                # same, whichever micro-batch and process it is in. FSDP takes the mean of gradients.
+                # same, whichever micro-batch and process it is in. FSDP takes gradients' mean.
                 part = forward(rows) / targets
                 torch.autograd.backward(part * ranks.world)
                 loss += part.detach()

@@ -16,7 +16,8 @@ class MetricsLog:
 
     ``step`` of a line is the number of updates done. A line is one of
 
-    * ``{"step": 0, "held_out_bpb": …, "held_out_bpb_by_source": …}`` before the first update, and
+    * ``{"step": 0, "steps", "held_out_bpb", "held_out_bpb_by_source"}`` before the first update,
+      with the number of updates of the run, and
     * ``{"step", "loss", "lr", "grad_norm", "tokens", "tokens_per_second", "memory", "seconds",
       "seconds_left"}``, with the two measures where they were taken: loss in nats a token, of the
       update's own batch before the update; tokens and seconds since the run's beginning; memory in

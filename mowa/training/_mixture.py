@@ -71,7 +71,7 @@ def run(config: MixtureConfig, inputs: Inputs, out: Path, context: Context) -> M
         "train": _write_train(shards["train"], documents.with_columns(times), out),
         "held_out": [_link(shard, "held_out", out) for shard in shards["held_out"]],
     }
-    index = {
+    index: dict[str, Any] = {
         **{key: indexes[0].get(key) for key in _SAME},
         "splits": {
             split: {

@@ -144,7 +144,7 @@ class TrainingOrder:
         return full * self._counts[stage] + part
 
     def _mix(self, stage: int, full: int) -> tuple[Integers, Integers]:
-        """The stream of each block in a run of `MIXED`, and the how many-th of that stream it is."""
+        """The stream of each block in a run of `MIXED`, and its number in that stream."""
         counts = self._counts[stage]
         laid = np.repeat(np.arange(len(counts)), counts)
         streams = laid[Permutation(MIXED, self.seed, stage, full).at(np.arange(MIXED))]

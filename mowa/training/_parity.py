@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from mowa.errors import MowaError
 from mowa.training._forward import Forward, Head, Rows
@@ -46,7 +47,7 @@ def agree_with_model(forward: Forward, rows: Rows, say: Callable[[str], None]) -
     masked = forward.masked_attention
     if fast != masked:
         ways += [(masked, "chunked"), (masked, "full")]
-    tried = []
+    tried: list[tuple[str, _Difference]] = []
     for attention, head in ways:
         forward.use_attention(attention)
         forward.head = head
@@ -64,7 +65,7 @@ def agree_with_model(forward: Forward, rows: Rows, say: Callable[[str], None]) -
     raise MowaError(
         "the loss of packed rows does not agree with the model's own loss: "
         + "; ".join(f"{way} by {found.loss:.1e}" for way, found in tried),
-        fix="this family cannot be trained on packed documents; check_forward = false trains anyway",
+        fix="this family does not keep packed documents apart; check_forward = false trains anyway",
     )
 
 
@@ -101,5 +102,5 @@ def _compare(
 
 
 def _norm(gradient: Tensor) -> Tensor:
-    norm = torch.linalg.vector_norm(gradient)
-    return norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+    norm: Tensor = torch.linalg.vector_norm(gradient)
+    return norm.full_tensor() if isinstance(norm, DTensor) else norm

@@ -20,7 +20,7 @@ class Permutation:
 
     A Feistel network over the smallest even number of bits that holds `count`; a value outside the
     range goes through it again until it is inside (cycle walking: Black & Rogaway 2002, "Ciphers
-    with arbitrary finite domains"), less than four times on average. For shuffling, not for secrets.
+    with arbitrary finite domains"), less than four times on average. It shuffles; it hides nothing.
 
     Args:
         count: Of things, at least 1 and below 2^62.

@@ -159,7 +159,7 @@ class _Epoch:
         return group * _GROUP + int(np.searchsorted(ends, place, side="right"))
 
     def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
-        """Document, offset in it, offset in the block, and count of each piece of ``start:stop``."""
+        """Document, offset in it, offset in the block and count of each piece of a block."""
         at, index = start, self.ended(start)
         while at < stop:
             group, within = divmod(index, _GROUP)

@@ -76,8 +76,8 @@ def _finish(config: PretrainConfig, out: Path) -> None:
         **{
             key: trained[key]
             for key in (
-                "optimizer", "precision", "device", "micro_batch_size", "attention", "head", "threads",
-                "processes", "compiled",
+                "optimizer", "precision", "device", "micro_batch_size", "attention", "head",
+                "threads", "processes", "compiled",
             )
         },
     }  # fmt: skip

@@ -14,7 +14,7 @@ from mowa.errors import MowaError
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
-class StoppedEarly(MowaError):
+class StoppedEarly(MowaError):  # noqa: N818 - nothing went wrong
     """The run was asked to stop, has saved, and can go on: exit code 75 (``EX_TEMPFAIL``).
 
     A job script that finds 75 puts the job back into the queue.

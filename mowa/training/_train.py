@@ -14,7 +14,7 @@ from mowa.model import TokenizerFacts, build, build_family, load_model
 from mowa.training._checkpoint import Checkpoints
 from mowa.training._config import PretrainConfig
 from mowa.training._distribution import joined
-from mowa.training._export import write_model
+from mowa.training._export import write_model, write_settings
 from mowa.training._held_out import HeldOut
 from mowa.training._loop import Beginning, Data, train
 from mowa.training._order import Stage, TrainingOrder
@@ -36,7 +36,7 @@ def train_here(config: PretrainConfig, inputs: Inputs, out: Path, progress: Prog
         MowaError: Where training diverges or a checkpoint belongs to another run.
         StoppedEarly: Where the run was asked to stop.
     """
-    read = _model_to_read(config, inputs)
+    read = _model_to_read(inputs)
     tokenizer = _tokenizer(inputs, read)
     tokens = inputs.all("tokens")
     facts = TokenizerFacts.read(tokenizer)
@@ -69,6 +69,8 @@ def train_here(config: PretrainConfig, inputs: Inputs, out: Path, progress: Prog
             f"{parameters:,} parameters; {order.steps:,} updates of"
             f" {config.global_batch_size:,} tokens; {_epochs(order, splits, names, beginning)}"
         )
+        if ranks.is_first:
+            write_settings(model, tokenizer, out)
         run = train(
             config,
             model,
@@ -103,7 +105,7 @@ def train_here(config: PretrainConfig, inputs: Inputs, out: Path, progress: Prog
             write_text(out / TRAINED, json.dumps(facts_of_run, indent=1) + "\n")
 
 
-def _model_to_read(config: PretrainConfig, inputs: Inputs) -> Artifact | None:
+def _model_to_read(inputs: Inputs) -> Artifact | None:
     models = inputs.all("model")
     if len(models) > 1:
         raise UsageError("reads more than one model", fix="name one of them in `reads`")

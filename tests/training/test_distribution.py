@@ -85,7 +85,7 @@ def test_bfloat16_layers_keep_float32_masters(world, tmp_path):
     ],
 )
 def test_a_run_goes_on_in_another_number_of_processes(world, tmp_path, worlds):
-    """It reads the same blocks in the same order: its losses are those of a run that never stopped."""
+    """It reads the same blocks in the same order: the losses of a run that never stopped."""
     train(world, tmp_path / "whole", 1, steps=9)
     out = tmp_path / "out"
     for number, processes in enumerate(worlds):

@@ -1,4 +1,4 @@
-"""Any causal model of transformers: the fast way to the loss is the model's own, or is not taken."""
+"""Any causal model of transformers: the fast way to the loss is its own, or is not taken."""
 
 import numpy as np
 import pytest

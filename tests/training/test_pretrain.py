@@ -404,7 +404,7 @@ def test_a_full_disk_while_the_model_is_written_is_a_clear_error(world, tmp_path
         class config:  # noqa: N801
             use_cache = False
 
-        def save_pretrained(self, _, state_dict=None):
+        def save_pretrained(self, _, **__):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(MowaError, match="the disk is full"):

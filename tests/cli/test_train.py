@@ -1,0 +1,84 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
+from tiny_training import make_world, pretrain
+
+from mowa.cli import app
+from mowa.cli._train import sparkline
+from mowa.errors import UsageError
+from mowa.training._checkpoint import Checkpoints
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    root = make_world(tmp_path_factory.mktemp("world") / "world")
+    out = root / "out"
+    pretrain(root, out, steps=8, eval_every=4, keep_checkpoint_every=4, keep_optimizer=True)
+    return out
+
+
+def invoke(*arguments):
+    return app([str(argument) for argument in arguments], standalone_mode=False)
+
+
+def test_a_run_is_shown_with_its_loss_and_its_time(trained, capsys):
+    invoke("train", "watch", trained, "--once")
+    shown = capsys.readouterr().out
+    for part in ("8 of 8", "bits per byte after update 8", "tiny", "ended", "gradient norm"):
+        assert part in shown
+
+
+def test_a_run_before_its_first_update_is_shown_too(tmp_path, capsys):
+    (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 0, "steps": 9}) + "\n")
+    invoke("train", "watch", tmp_path)
+    assert "no update yet" in capsys.readouterr().out
+
+
+def test_a_run_that_has_ended_cannot_be_stopped(trained):
+    with pytest.raises(UsageError, match="this run has ended"):
+        invoke("train", "stop", trained)
+
+
+def test_a_run_is_stopped_by_a_file(tmp_path, capsys):
+    (tmp_path / "metrics.jsonl").write_text("{}\n")
+    invoke("train", "stop", tmp_path)
+    assert (tmp_path / "stop").exists()
+    assert "exit code 75" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step", [None, 4])
+def test_a_checkpoint_becomes_a_model_with_the_weights_it_holds(trained, tmp_path, step):
+    out = tmp_path / "model"
+    invoke("train", "export", trained, out, *(["--step", step] if step else []))
+    model = AutoModelForCausalLM.from_pretrained(out)
+    wanted = {f"model/{name}": torch.zeros_like(p) for name, p in model.named_parameters()}
+    Checkpoints(trained / "checkpoints").read(f"step-{step or 8:08d}").load(wanted)
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, wanted[f"model/{name}"])
+    assert (out / "tokenizer.json").exists()
+    if step is None:
+        final = AutoModelForCausalLM.from_pretrained(trained)
+        pairs = zip(model.parameters(), final.parameters(), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+            torch.equal(a, b) for a, b in zip(model.parameters(), final.parameters(), strict=True)
+        )
+
+
+def test_what_cannot_be_exported_says_what_is_there(trained, tmp_path):
+    with pytest.raises(UsageError, match="no such checkpoint") as caught:
+        invoke("train", "export", trained, tmp_path / "model", "--step", "5")
+    assert "checkpoints that are there: 4, 8" in str(caught.value)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="not empty"):
+        invoke("train", "export", trained, tmp_path)
+
+
+def test_a_sparkline_shows_means_of_neighbours():
+    assert sparkline([0.0, 0.0, 1.0, 1.0], width=2) == "▁█"
+    assert sparkline([2.0]) == "▁"
