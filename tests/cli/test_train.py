@@ -66,8 +66,6 @@ def test_a_checkpoint_becomes_a_model_with_the_weights_it_holds(trained, tmp_pat
         final = AutoModelForCausalLM.from_pretrained(trained)
         pairs = zip(model.parameters(), final.parameters(), strict=True)
         assert all(torch.equal(a, b) for a, b in pairs)
-            torch.equal(a, b) for a, b in zip(model.parameters(), final.parameters(), strict=True)
-        )
 
 
 def test_what_cannot_be_exported_says_what_is_there(trained, tmp_path):
