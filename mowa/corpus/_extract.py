@@ -16,6 +16,7 @@ from mowa.corpus.extraction import (
     Markup,
     about,
     blocks_of,
+    drop_note_marks,
     from_minimal_html,
     is_surely_in_none_of,
     main_blocks,
@@ -112,6 +113,8 @@ def extract(
     said = about(document, _ascii(html, source), title=tree.title or None, latest=latest)
     if main_content and document.query_selector(_TOO_DEEP) is not None:
         main_content, problem = False, problem or "too-deep"
+    if main_content:
+        drop_note_marks(tree)
     mode = extraction if main_content else "fast"
     if mode != "fast" and len(source) > _MAX_CHARACTERS:
         mode, problem = "fast", problem or "too-large"

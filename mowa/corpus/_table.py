@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from mowa.corpus._language import LANGUAGE
 from mowa.corpus._schema import COUNTS, rows_of, shards_in
-from mowa.corpus.duplicates import BOILERPLATE, DUPLICATES
+from mowa.corpus.duplicates import BOILERPLATE, DUPLICATES, TEMPLATED
 from mowa.corpus.personal import PERSONAL_DATA
 from mowa.corpus.quality import C4, FINEWEB, GOPHER, SPEAKLEASH
 from mowa.corpus.quality._composition import COMPOSITION
@@ -107,6 +107,7 @@ SIGNALS = {
                 ("composition", 2, COMPOSITION),
                 ("speakleash", 1, SPEAKLEASH),
                 ("boilerplate", 2, BOILERPLATE),
+                ("templated", 1, TEMPLATED),
                 ("personal_data", 1, PERSONAL_DATA),
             )
         ),

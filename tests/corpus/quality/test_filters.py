@@ -5,12 +5,19 @@ import random
 import polars as pl
 import pytest
 
+from mowa.corpus.duplicates import TEMPLATED
 from mowa.corpus.quality import C4, COMPOSITION, FINEWEB, GOPHER, composition
 from mowa.languages import load
 from mowa.sample import _planted
 from mowa.sample._compose import compose
 
-SIGNALS = {"gopher@2": GOPHER, "c4@1": C4, "fineweb@2": FINEWEB, "composition@2": COMPOSITION}
+SIGNALS = {
+    "gopher@2": GOPHER,
+    "c4@1": C4,
+    "fineweb@2": FINEWEB,
+    "composition@2": COMPOSITION,
+    "templated@1": TEMPLATED,
+}
 
 
 def passes(texts, name):
