@@ -65,6 +65,7 @@ class SignalsConfig(StepConfig):
             "c4",
             "fineweb",
             "composition",
+            "notice",
             "boilerplate",
             "templated",
             "personal_data",

@@ -41,7 +41,7 @@ from mowa.corpus.duplicates import (
     write_sketches,
 )
 from mowa.corpus.personal import find
-from mowa.corpus.quality import Tokens, c4, fineweb, gopher, speakleash, tokens_of
+from mowa.corpus.quality import Tokens, c4, fineweb, gopher, notice, speakleash, tokens_of
 from mowa.corpus.quality._composition import composition
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Unit
@@ -50,6 +50,10 @@ from mowa.workspace import Artifact, Inputs, Metrics
 
 # Sketches between the two stages; they are removed when the second has finished.
 _SKETCHES = ".sketches"
+# An article is a copy of the page of another site that holds it amid other furniture. Of 5,098
+# acts, articles of codes, poems and paragraphs of wikis 0.8 joins 53 that are no copies, such as
+# two articles of the Criminal Code; 0.85 and 0.9 none.
+_CONTAINMENT = 0.9
 _FOUND = ("exact_clusters", "exact_copies", "near_clusters", "near_copies")
 
 
@@ -78,7 +82,8 @@ def run(config: SignalsConfig, inputs: Inputs, out: Path, context: Context) -> M
     files = list(shards_of(inputs.all("documents")))
     named = measure_named(files, config, inputs, out, context)
     buckets = buckets_for(sum(rows_of(path) for _, path in files))
-    copies, repeated = DuplicateOptions(buckets=buckets), BoilerplateOptions(buckets=buckets)
+    copies = DuplicateOptions(buckets=buckets, containment=_CONTAINMENT)
+    repeated = BoilerplateOptions(buckets=buckets)
     templates = TemplateOptions(buckets=buckets)
     works = [
         _Work(shard, path, names, context.language, config, copies, repeated, templates)
@@ -262,8 +267,9 @@ _MEASURES: dict[str, Measure] = {
         seen.texts, terminal=pack.terminal_punctuation, tokens=seen.tokens
     ),
     "composition": lambda seen, pack, _: composition(seen.texts, pack.letters, tokens=seen.tokens),
+    "notice": lambda seen, pack, _: notice(seen.texts, pack.notice_phrases),
     "speakleash": lambda seen, pack, _: speakleash(seen.texts, pack.stop_words, tokens=seen.tokens),
     "personal_data": lambda seen, _, __: find(seen.texts),
 }
 # What filters look at: the text without what its host puts around it, where that is known.
-_OF_BARE = frozenset(("gopher", "fineweb", "composition"))
+_OF_BARE = frozenset(("gopher", "fineweb", "composition", "notice"))

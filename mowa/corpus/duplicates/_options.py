@@ -13,7 +13,7 @@ DUPLICATES = pa.schema(
         pa.field("near_similarity", pa.float64()),
     ]
 )
-"""The signal `duplicates@2`.
+"""The signal `duplicates@3`.
 
 * `cluster`: hash of the text but for case and white space; null where it is empty.
 * `near_cluster`: the smallest `doc_id` of all documents that are near duplicates of each other,
