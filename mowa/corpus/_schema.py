@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -110,6 +111,28 @@ def read_groups(path: Path, columns: Iterable[str] | None = None) -> Iterator[pl
                 yield _frame(file.read_row_group(group, columns=wanted))
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
+
+
+def lists_of(name: str, rows: Iterable[int], height: int, items: pl.DataFrame) -> pl.Series:
+    """A list of structs for each of `height` rows: those of `items` whose row it is.
+
+    Args:
+        name: Of the column.
+        rows: The row of each item, rising.
+        height: How many rows there are.
+        items: The fields of the structs, one row an item.
+
+    Example:
+        >>> items = pl.DataFrame({"start": [3, 9]})
+        >>> lists_of("edits", [1, 1], 2, items).to_list()
+        [[], [{'start': 3}, {'start': 9}]]
+    """
+    counts = np.bincount(np.fromiter(rows, np.int64), minlength=height)
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    structs = items.to_struct().to_arrow()
+    found = pl.from_arrow(pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), structs))
+    assert isinstance(found, pl.Series)
+    return found.alias(name)
 
 
 def rows_of(path: Path) -> int:
