@@ -274,22 +274,27 @@ def _two_workers(
     what: str, whole: Path, few: Path, pages: int, cores: list[int]
 ) -> list[dict[str, Any]]:
     """How much faster two are by the clock, with their start and without it."""
-    walls = {}
+    runs = {}
     for workers in (1, 2):
         where = set(cores[-workers:])
-        runs = [
+        runs[workers] = [
             _own("--ours", folder, "fast", str(workers), "--split", cores=where)
             for folder in (whole, few)
         ]
-        walls[workers] = [run.wall for run in runs]
-    one, two = (pages / (walls[workers][0] - walls[workers][1]) for workers in (1, 2))
+    (one, one_start), (two, two_start) = runs[1], runs[2]
     return [
-        _row(f"{what}: two workers, whole run", "s", walls[2][0])
-        | _against("one worker, speed", 1 / walls[2][0], 1 / walls[1][0])
-        | {"peer_value": round(walls[1][0], 2)},
-        _row(f"{what}: two workers, without starting", "docs/s", two)
-        | _against("one worker", two, one)
+        _row(f"{what}: two workers, whole run", "s", two.wall)
+        | _against("one worker, speed", 1 / two.wall, 1 / one.wall)
+        | {"peer_value": round(one.wall, 2)},
+        _row(
+            f"{what}: two workers, without starting", "docs/s", pages / (two.wall - two_start.wall)
+        )
+        | _against(
+            "one worker", pages / (two.wall - two_start.wall), pages / (one.wall - one_start.wall)
+        )
         | {"target": _TWO_WORKERS},
+        _row(f"{what}: two workers, processor time", "s", two.cpu)
+        | _against("one worker", two.cpu, one.cpu),
     ]
 
 
