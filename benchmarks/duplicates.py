@@ -275,7 +275,7 @@ def scaled(root: Path) -> dict[str, Any]:
     row = ours(root / "ours", (pl.read_parquet(shard) for shard in shards), options)
     clusters = pl.concat(
         pl.read_parquet(shard, columns=["doc_id"]).hstack(
-            pl.read_parquet(root / f"ours/signals/duplicates@2/{shard.name}")
+            pl.read_parquet(root / f"ours/signals/duplicates@3/{shard.name}")
         )
         for shard in shards
     ).select("doc_id", "near_cluster")
@@ -327,7 +327,7 @@ def quality(folders: Iterable[Path], root: Path, *, with_peer: bool) -> dict[str
     documents, options = documents_of(folders), DuplicateOptions()
     true = true_pairs(documents, options.jaccard)
     row = ours(root / "ours", [documents], options)
-    signal = pl.read_parquet(root / "ours/signals/duplicates@2/00000.parquet")
+    signal = pl.read_parquet(root / "ours/signals/duplicates@3/00000.parquet")
     names = signal["near_cluster"].fill_null(documents["doc_id"])
     clusters = dict(zip(documents["doc_id"], names, strict=True))
     expected = sum(candidate_probability(value, options) for value in true.values()) / len(true)

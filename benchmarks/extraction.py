@@ -129,8 +129,8 @@ def main() -> None:
     arguments = parser.parse_args()
     items = pages(arguments.pages, arguments.limit)
     found = {name: measure(items, extractor) for name, extractor in _MODES.items()}
-    found = versions(_PACKAGES)
-    print(" ".join(f"{name} {version}" for name, version in found.items()), len(items), "pages")
+    installed = versions(_PACKAGES)
+    print(" ".join(f"{name} {version}" for name, version in installed.items()), len(items), "pages")
     rows = []
     peer = found["trafilatura fast"]
     for name, values in found.items():
@@ -145,7 +145,7 @@ def main() -> None:
     for row in (agreed := agreement(items)):
         print(f"{row['what']:50} {row['ours']:8.1f} {row['unit']}")
     if arguments.json:
-        write_record(arguments.json, found, rows + agreed)
+        write_record(arguments.json, installed, rows + agreed)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class DocumentsConfig(StepConfig):
         description="HTML: leave out navigation, comments and the like; false takes all text",
     )
     extraction: Literal["fast", "learned", "exact"] = Field(
-        "fast",
+        "learned",
         description="HTML: what tells main content, resiliparse (fast), boosted trees over its"
         " blocks (learned) or trafilatura (exact)",
     )
@@ -65,7 +65,9 @@ class SignalsConfig(StepConfig):
             "c4",
             "fineweb",
             "composition",
+            "notice",
             "boilerplate",
+            "templated",
             "personal_data",
         ],
         description="names of the signals; several steps may measure different ones",

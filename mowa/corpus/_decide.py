@@ -21,7 +21,6 @@ from mowa.corpus._hold_out import set_aside
 from mowa.corpus._manifest import DIMENSIONS, manifest_from
 from mowa.corpus._policy import Policy
 from mowa.corpus._policy import policy as policy_of
-from mowa.corpus._read import row_at
 from mowa.corpus._report import LENGTH_EDGES, corpus_report
 from mowa.corpus._rules import HELD_OUT, KEEP, PERSONAL_DATA_DENSITY, TRAIN, judge, number
 from mowa.corpus._rules import decide as decide_frame
@@ -298,10 +297,12 @@ def _examples(
     """Of each reason the first few documents: id, detail, how the text begins."""
     chosen: dict[str, list[tuple[str, str, str]]] = {}
     for result in results:
+        texts = None  # of the shard, read once and only where an example lies in it
         for reason, detail, doc_id, row in result["examples"]:
             found = chosen.setdefault(reason, [])
             if len(found) < _EXAMPLES:
-                path = out / "documents" / f"{result['shard']}.parquet"
-                text = row_at(path, row, ("text",))["text"]
-                found.append((doc_id, detail or "", text[:_EXAMPLE_CHARACTERS]))
+                if texts is None:
+                    path = out / "documents" / f"{result['shard']}.parquet"
+                    texts = read_frame(path, ("text",))["text"]
+                found.append((doc_id, detail or "", texts[row][:_EXAMPLE_CHARACTERS]))
     return dict(sorted(chosen.items()))

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import polars as pl
 import pyarrow.parquet as pq
 
 from mowa.collect import (
@@ -28,7 +28,7 @@ from mowa.corpus._extract import Extraction, extract
 from mowa.corpus._normalise import without_surrogates
 from mowa.corpus._report import documents_report
 from mowa.corpus._rows import Batch, add, doc_id_of, new_batch, repaired, table_of
-from mowa.corpus._schema import DOCUMENTS, SKIPPED
+from mowa.corpus._schema import DOCUMENTS, SKIPPED, as_table
 from mowa.corpus.extraction import Markup
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Unit
@@ -210,7 +210,8 @@ class _SkippedRows:
 
     def flush(self) -> None:
         if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, SKIPPED))
+            frame = pl.DataFrame(self._rows, schema=dict.fromkeys(SKIPPED.names, pl.String))
+            self._writer.write_table(as_table(frame, SKIPPED))
             self._rows.clear()
 
 

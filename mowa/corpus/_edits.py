@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from mowa.corpus._policy import Policy
-from mowa.corpus._schema import read_frame, rows_of
+from mowa.corpus._schema import lists_of, read_frame, rows_of
 from mowa.corpus.personal import MASK, PLACEHOLDERS
 
 EDITS = pa.schema(
@@ -38,9 +38,8 @@ EDITS = pa.schema(
     ]
 )
 
-EDITS_TYPE = pl.List(
-    pl.Struct({"start": pl.Int32, "end": pl.Int32, "kind": pl.String, "replacement": pl.String})
-)
+_FIELDS = {"start": pl.Int32, "end": pl.Int32, "kind": pl.String, "replacement": pl.String}
+EDITS_TYPE = pl.List(pl.Struct(_FIELDS))
 
 LINE = "line"
 """The kind of an edit that cuts a whole line."""
@@ -143,23 +142,29 @@ def edits_of(
     rows = (
         (kept & pl.select(pl.any_horizontal(has)).to_series()).arg_true().to_list() if has else []
     )
-    found: list[list[Edit]] = [[] for _ in range(frame.height)]
-    for row, text in zip(rows, texts(rows), strict=True):
-        lines = [span for name in cuts for span in _cuts(frame, name, row)]
+    found: list[Edit] = []
+    owners: list[int] = []
+    of_cuts = {name: frame[name].gather(rows).to_list() for name in cuts}
+    of_values = spans.gather(rows).to_list()
+    for at, (row, text) in enumerate(zip(rows, texts(rows), strict=True)):
+        lines = [edit for name in cuts for edit in _cuts(of_cuts[name][at])]
         if len(cuts) > 1 and not applied(text, merged(lines, [])).strip():
             # Neither takes all by itself: the lines of a host by their rule, C4's by `judge`.
-            lines = _cuts(frame, "c4_edits", row)
+            lines = _cuts(of_cuts["c4_edits"][at])
         values = [
             {**span, "replacement": replacement(text, span, policy.redaction[span["kind"]])}
-            for span in (spans[row].to_list() if spans is not none else [])
+            for span in of_values[at] or []
             if policy.redaction[span["kind"]] != "keep"
         ]
-        found[row] = merged(lines, values)
-    return pl.DataFrame({"edits": found}, schema={"edits": EDITS_TYPE})
+        edits = merged(lines, values)
+        found += edits
+        owners += [row] * len(edits)
+    items = pl.DataFrame({name: [edit[name] for edit in found] for name in _FIELDS}, schema=_FIELDS)
+    return lists_of("edits", owners, frame.height, items).to_frame()
 
 
-def _cuts(frame: pl.DataFrame, name: str, row: int) -> list[Edit]:
-    return [{**span, "kind": LINE, "replacement": ""} for span in frame[name][row].to_list()]
+def _cuts(spans: list[dict[str, int]]) -> list[Edit]:
+    return [{**span, "kind": LINE, "replacement": ""} for span in spans]
 
 
 def replacement(text: str, span: Edit, action: str) -> str:

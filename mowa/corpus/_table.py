@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from mowa.corpus._language import LANGUAGE
 from mowa.corpus._schema import COUNTS, rows_of, shards_in
-from mowa.corpus.duplicates import BOILERPLATE, DUPLICATES
+from mowa.corpus.duplicates import BOILERPLATE, DUPLICATES, TEMPLATED
 from mowa.corpus.personal import PERSONAL_DATA
-from mowa.corpus.quality import C4, FINEWEB, GOPHER, SPEAKLEASH
+from mowa.corpus.quality import C4, FINEWEB, GOPHER, NOTICE, SPEAKLEASH
 from mowa.corpus.quality._composition import COMPOSITION
 from mowa.errors import DataError, UsageError
 from mowa.workspace import Artifact, write_text
@@ -97,7 +97,7 @@ SIGNALS = {
     for signal in (
         Signal("counts", 1, COUNTS),
         Signal("language", 3, LANGUAGE),
-        Signal("duplicates", 2, DUPLICATES),
+        Signal("duplicates", 3, DUPLICATES),
         *(
             Signal(name, revision, _prefixed(name, columns))
             for name, revision, columns in (
@@ -105,8 +105,10 @@ SIGNALS = {
                 ("c4", 1, C4),
                 ("fineweb", 2, FINEWEB),
                 ("composition", 2, COMPOSITION),
+                ("notice", 1, NOTICE),
                 ("speakleash", 1, SPEAKLEASH),
                 ("boilerplate", 2, BOILERPLATE),
+                ("templated", 1, TEMPLATED),
                 ("personal_data", 1, PERSONAL_DATA),
             )
         ),

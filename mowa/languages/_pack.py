@@ -45,7 +45,8 @@ class LanguagePack(BaseModel):
     varieties (ISO 639-3) whose documents are never rejected for their language; `thresholds` are
     the default rules of the corpus step, by signal. `filters` are named lists of bounds on columns
     of signals, all of which a document must keep to; `terminal_punctuation` are the signs that end
-    a line of running text, and `policy_phrases` stand in notices of cookies and terms.
+    a line of running text, `policy_phrases` stand in notices of cookies and terms, and
+    `notice_phrases` on pages that have nothing to read.
     `personal_data_density` says from how much personal data on a document goes.
     """
 
@@ -59,6 +60,7 @@ class LanguagePack(BaseModel):
     protected: tuple[str, ...] = ()
     terminal_punctuation: tuple[str, ...] = (".", "?", "!")
     policy_phrases: tuple[str, ...] = ()
+    notice_phrases: tuple[str, ...] = ()
     thresholds: dict[str, Threshold]
     filters: dict[str, tuple[SignalBound, ...]] = {}
     personal_data_density: PersonalDataDensity | None = None

@@ -79,7 +79,7 @@ STEPS: dict[str, StepType] = {
         kind="documents",
         config="mowa.corpus:DocumentsConfig",
         function="mowa.corpus._documents:run",
-        revision=4,
+        revision=5,
         reads={"inventory": "many"},
     ),
     "signals": StepType(
@@ -87,7 +87,7 @@ STEPS: dict[str, StepType] = {
         config="mowa.corpus:SignalsConfig",
         function="mowa.corpus._signals:run",
         observes="mowa.corpus._named_signals:observe",
-        revision=3,
+        revision=4,
         reads={"documents": "many", "signals": "any", "classifier": "any"},
         speaks=True,
     ),

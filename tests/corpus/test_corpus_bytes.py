@@ -15,7 +15,7 @@ import pytest
 from mowa.corpus import _documents, _signals
 from mowa.execution import Ledger
 
-GOLDEN = "57d3c1542f5f3ebe"
+GOLDEN = "b74c245f750c8c32"
 POLISH = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wierzba numer {}."
 LIGHT = textwrap.dedent(
     """

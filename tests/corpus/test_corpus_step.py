@@ -13,6 +13,7 @@ from mowa.corpus import Bounds, CorpusConfig, HoldOut, kept_documents, shard_nam
 from mowa.corpus import _decide as decide_step
 from mowa.corpus._policy import Policy, policy
 from mowa.corpus._rules import is_held_out, number
+from mowa.corpus._schema import read_frame
 from mowa.corpus._table import SIGNALS
 from mowa.errors import DataError, UsageError
 from mowa.languages import Threshold
@@ -341,6 +342,14 @@ def test_damaged_signals_are_named(world):
     with pytest.raises(DataError, match="not a readable Parquet file") as caught:
         world.corpus([documents], signals)
     assert "counts@1" in str(caught.value)
+
+
+def test_a_shard_without_a_column_that_is_asked_for_is_named(tmp_path):
+    path = tmp_path / "part.parquet"
+    pl.DataFrame({"doc_id": ["a"]}).write_parquet(path)
+    assert read_frame(path, ("doc_id",)).columns == ["doc_id"]
+    with pytest.raises(DataError, match="no column text"):
+        read_frame(path, ("doc_id", "text"))
 
 
 def test_the_copy_that_stays_is_the_first_over_shards_and_inputs(world):

@@ -206,3 +206,24 @@ def test_pages_made_to_hurt_end_in_the_learned_mode_too(raw, problem):
 )
 def test_pages_made_to_hurt_end_in_the_exact_mode_too(raw, problem):
     assert extract(raw, charset="utf-7", extraction="exact").problem == problem
+
+
+@pytest.mark.parametrize("mode", ["fast", "learned"])
+@pytest.mark.parametrize(
+    ("mark", "stays"),
+    [
+        ('<sup class="reference"><a href="#cite-1">[1]</a></sup>', False),
+        ('<sup><a href="#n-2">[<span>uwaga</span> 2]</a> <a href="#n-3">[3]</a></sup>', False),
+        ('<sup>[<i><a href="/przypisy">potrzebny przypis</a></i>]</sup>', False),
+        ('<sup id="r1"><a href="#fn1">1</a></sup>', False),
+        ('<sup><sup><a href="#fn1">1</a></sup></sup>', False),
+        ("<sup>2</sup>", True),
+        ("<sup>[2]</sup>", True),
+        ('<sup><a href="/potega">2</a></sup>', True),
+        ("[1]", True),
+    ],
+)
+def test_marks_of_notes_leave_no_trace_in_a_sentence(mode, mark, stays):
+    page = ARTICLE.replace("flaszy.</p>", f"flaszy.{mark}</p>")
+    text = extract(page.encode(), extraction=mode).text
+    assert ("flaszy.\n" in text) is not stays

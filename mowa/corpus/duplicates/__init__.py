@@ -1,4 +1,4 @@
-"""Documents that are the same or nearly the same, and lines that a host repeats."""
+"""Documents that are the same or nearly so, lines that a host repeats, and filled-in templates."""
 
 from mowa.corpus.duplicates._boilerplate import (
     BOILERPLATE,
@@ -23,14 +23,25 @@ from mowa.corpus.duplicates._sketch import (
     sketch,
     write_sketches,
 )
+from mowa.corpus.duplicates._templates import (
+    TEMPLATED,
+    TemplateOptions,
+    find_templates,
+    known_templates,
+    sentence_shapes,
+    templated,
+    write_shapes,
+)
 
 __all__ = [
     "BOILERPLATE",
     "DUPLICATES",
     "SIGNAL",
+    "TEMPLATED",
     "BoilerplateOptions",
     "DuplicateOptions",
     "Sketch",
+    "TemplateOptions",
     "apply_edits",
     "boilerplate",
     "buckets_for",
@@ -38,9 +49,14 @@ __all__ = [
     "exact_clusters",
     "find_duplicates",
     "find_repeated_lines",
+    "find_templates",
     "host_lines",
+    "known_templates",
     "repeated_lines",
+    "sentence_shapes",
     "sketch",
+    "templated",
     "write_lines",
+    "write_shapes",
     "write_sketches",
 ]

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mowa.corpus._characters import SPACE, Array, Characters, Runs, repeated
 from mowa.corpus._hashing import bytes_of, segment_hashes
-from mowa.corpus._schema import read_frame, write_frame
+from mowa.corpus._schema import lists_of, read_frame, write_frame
 from mowa.corpus.duplicates._sketch import read_group, write_grouped
 from mowa.execution import Context, Unit
 
@@ -186,21 +186,25 @@ def boilerplate(
         .group_by("owner", maintain_order=True)
         .agg("number")
     )
-    edits: list[list[dict[str, int]]] = [[] for _ in range(frame.height)]
+    edits: list[tuple[int, int, int]] = []
     found, sizes = [0] * frame.height, [0] * frame.height
-    texts = frame["text"]
-    for owner, places in hits.iter_rows():
-        spans, sizes[owner] = _spans(texts[owner], set(places), options.run)
-        edits[owner] = [{"start": start, "end": end} for start, end in spans]
+    texts = frame["text"].gather(hits["owner"]).to_list()
+    for (owner, places), text in zip(hits.iter_rows(), texts, strict=True):
+        spans, sizes[owner] = _spans(text, set(places), options.run)
+        edits += [(owner, start, end) for start, end in spans]
         found[owner] = len(places)
-    span = pl.List(pl.Struct({"start": pl.Int32, "end": pl.Int32}))
+    spans_of = pl.DataFrame(
+        edits, schema={"row": pl.Int64, "start": pl.Int32, "end": pl.Int32}, orient="row"
+    ).sort("row", "start")
+    counted = {"boilerplate_lines": pl.Int32, "boilerplate_characters": pl.Int32}
     return pl.DataFrame(
-        {"edits": edits, "boilerplate_lines": found, "boilerplate_characters": sizes},
-        schema={
-            "edits": span,
-            "boilerplate_lines": pl.Int32,
-            "boilerplate_characters": pl.Int32,
-        },
+        [
+            lists_of("edits", spans_of["row"], frame.height, spans_of.drop("row")),
+            *(
+                pl.Series(name, values, dtype)
+                for (name, dtype), values in zip(counted.items(), (found, sizes), strict=True)
+            ),
+        ]
     )
 
 

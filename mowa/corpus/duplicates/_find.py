@@ -1,4 +1,4 @@
-"""From the sketches of all shards to `duplicates@2`, in units that survive a kill."""
+"""From the sketches of all shards to `duplicates@3`, in units that survive a kill."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mowa.corpus.duplicates._sketch import (
 )
 from mowa.execution import Context, Unit
 
-SIGNAL = "duplicates@2"
+SIGNAL = "duplicates@3"
 
 _PAIRS = pa.schema([("left", pa.uint64()), ("right", pa.uint64())])
 _SIMILAR = pa.schema([*_PAIRS, ("similarity", pa.float64())])
@@ -72,7 +72,7 @@ class Work:
 def find_duplicates(
     shards: Sequence[str], out: Path, context: Context, options: DuplicateOptions, folder: str
 ) -> dict[str, Any]:
-    """Write `signals/duplicates@2/<shard>.parquet`, aligned with the documents by row.
+    """Write `signals/duplicates@3/<shard>.parquet`, aligned with the documents by row.
 
     Args:
         shards: Names of the shards, each of which `write_sketches` wrote under ``out / folder``.
@@ -262,7 +262,7 @@ def compare_part(work: Work, out: Path) -> dict[str, Any]:
 
 
 def write_group(work: Work, out: Path) -> dict[str, Any]:
-    """Write `duplicates@2` of the shards of a group."""
+    """Write `duplicates@3` of the shards of a group."""
     folder = out / work.folder
     keys = _keys(work, folder)
     members = _of_keys(keys, [folder / "members.parquet"], _MEMBERS).drop("first")

@@ -13,7 +13,7 @@ DUPLICATES = pa.schema(
         pa.field("near_similarity", pa.float64()),
     ]
 )
-"""The signal `duplicates@2`.
+"""The signal `duplicates@3`.
 
 * `cluster`: hash of the text but for case and white space; null where it is empty.
 * `near_cluster`: the smallest `doc_id` of all documents that are near duplicates of each other,
@@ -63,16 +63,21 @@ class DuplicateOptions:
             raise ValueError("jaccard and containment lie above 0 and at most at 1")
 
 
+_FEW = 14  # bits: 16,384 documents of a few kilobytes take a second or two in all stages
+
+
 def buckets_for(documents: int) -> int:
     """So many buckets that a worker holds the bands of some million documents at most.
 
-    Results do not depend on it.
+    Of few documents there are few: a bucket takes files of its own in every stage, and more time
+    to write them than to fill them. Results do not depend on it.
 
     Example:
-        >>> buckets_for(5_000), buckets_for(100_000_000), buckets_for(10**12)
-        (16, 128, 4096)
+        >>> [buckets_for(documents) for documents in (5_000, 100_000, 100_000_000, 10**12)]
+        [1, 8, 128, 4096]
     """
-    return min(4096, max(16, 1 << (documents >> 20).bit_length()))
+    small = min(16, 1 << (documents >> _FEW).bit_length())
+    return min(4096, max(small, 1 << (documents >> 20).bit_length()))
 
 
 def candidate_probability(similarity: float, options: DuplicateOptions) -> float:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mowa.corpus._hashing import I64, U32, U64, mix, numbers, ragged, shingle_hashes
-from mowa.corpus._schema import as_table
+from mowa.corpus._schema import as_table, ragged_list
 from mowa.corpus.duplicates._options import DuplicateOptions
 from mowa.workspace import writing
 
@@ -73,13 +73,12 @@ def sketch(frame: pl.DataFrame, options: DuplicateOptions) -> Sketch:
     kept = np.minimum(sizes, options.shingles)
     sample = (hashes[ragged(offsets[:-1], kept)] >> np.uint64(32)).astype(np.uint32)
     ends = np.concatenate([[0], np.cumsum(kept)])
-    lists = pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), pa.array(sample))
     rows = frame.select(
         "doc_id",
         clusters,
         pl.when(clusters.is_not_null()).then(pl.Series("key", keys)).alias("key"),
         pl.Series("size", sizes.astype(np.int32)),
-        pl.Series("shingles", lists),
+        ragged_list(ends, pl.Series(sample)).alias("shingles"),
     )
     return Sketch(
         rows,

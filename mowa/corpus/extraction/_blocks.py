@@ -33,6 +33,7 @@ _KINDS = {
     "pre": _PRE,
     "listing": _PRE,
 }
+_KINDS |= {f"/{name}": kind for name, kind in _KINDS.items()}  # as they stand in closing tags
 
 
 @dataclass(slots=True)
@@ -150,8 +151,9 @@ def _walked(source: str) -> Blocks:  # noqa: C901, PLR0912, PLR0915
             continue
         head, _, text = part.partition(">")
         attributes = ""
-        if '"' in head:
-            if head.count('"') & 1:
+        quotes = head.count('"')
+        if quotes:
+            if quotes & 1:
                 # There is a sign of markup in a value, or a quotation mark in a name.
                 token = _TOKEN.match(source, start - 1)
                 if token is None:
@@ -161,14 +163,15 @@ def _walked(source: str) -> Blocks:  # noqa: C901, PLR0912, PLR0915
             name, _, attributes = head.partition(" ")
         else:
             name = head
-        slash = name[:1] == "/"
-        if slash:
-            name = name[1:]
+        # Half of all tags begin or end no block: what follows is of the other half.
         kind = kinds.get(name, 0)
-        if not kind:
-            if "-" in name:
-                kind = _PARAGRAPH
-        elif kind == _LINK:
+        slash = False
+        if kind or "-" in name:
+            kind = kind or _PARAGRAPH
+            slash = name[0] == "/"
+            if slash:
+                name = name[1:]
+        if kind == _LINK:
             in_link = not slash
             links += in_link
         elif kind == _BREAK:

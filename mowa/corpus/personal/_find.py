@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from mowa.corpus._schema import lists_of
 from mowa.corpus.personal import _contacts, _numbers, _places
 from mowa.corpus.personal._kinds import BUSINESS, KINDS, MASK, PLACEHOLDERS
 from mowa.corpus.personal._text import BLANK, Span, Windows, blanked, numbers_in
@@ -63,6 +64,7 @@ _DETECTORS: tuple[tuple[tuple[str, ...], Callable[[str, Windows], Iterator[Span]
     (("long", "named"), _contacts.telephones),
     (("street",), _places.postal_addresses),
 )
+_SPAN = {"start": pl.Int32, "end": pl.Int32, "kind": pl.String}
 _REDACTED = re.compile("|".join([*map(re.escape, PLACEHOLDERS.values()), re.escape(MASK)]))
 # A find can bare what it hid (an ISBN before a number, say); hostile text gets no more than this.
 _ROUNDS = 4
@@ -134,26 +136,16 @@ def _frame(rows: list[tuple[int, Span]], texts: pl.Series) -> pl.DataFrame:
     counted = np.bincount(index * len(KINDS) + kinds, minlength=height * len(KINDS)).reshape(
         height, len(KINDS)
     )
-    offsets = np.concatenate([[0], np.cumsum(counted.sum(axis=1))]).astype(np.int32)
-    flat = pa.StructArray.from_arrays(
-        [
-            pa.array([start for _, (start, _, _) in rows], pa.int32()),
-            pa.array([end for _, (_, end, _) in rows], pa.int32()),
-            pa.array([kind for _, (_, _, kind) in rows], pa.string()),
-        ],
-        fields=list(SPANS.value_type),
-    )
+    spans = pl.DataFrame([span for _, span in rows], schema=_SPAN, orient="row")
     total = counted.sum(axis=1)
     personal = total - counted[:, [KINDS.index(kind) for kind in BUSINESS]].sum(axis=1)
     characters = texts.str.len_chars().to_numpy()
-    columns = [
-        *(counted[:, at].astype(np.int32) for at in range(len(KINDS))),
-        total.astype(np.int32),
-        personal.astype(np.int32),
-        1000.0 * personal / np.maximum(characters, 1),
-        pa.ListArray.from_arrays(pa.array(offsets), flat),
-    ]
-    table = pa.table(columns, schema=PERSONAL_DATA)
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return pl.DataFrame(
+        {
+            **{kind: counted[:, at].astype(np.int32) for at, kind in enumerate(KINDS)},
+            "total": total.astype(np.int32),
+            "personal": personal.astype(np.int32),
+            "density": 1000.0 * personal / np.maximum(characters, 1),
+            "spans": lists_of("spans", index, height, spans),
+        }
+    )

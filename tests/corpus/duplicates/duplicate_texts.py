@@ -43,7 +43,7 @@ def search(root: Path, frames, options=None, *, workers=1):
     context = context_in(root, workers=workers)
     metrics = find_duplicates(names, root, context, options, ".hashes")
     rows = pl.concat(
-        pl.read_parquet(root / f"signals/duplicates@2/{name}.parquet") for name in names
+        pl.read_parquet(root / f"signals/duplicates@3/{name}.parquet") for name in names
     )
     return metrics, pl.concat(frames).select("doc_id").hstack(rows)
 

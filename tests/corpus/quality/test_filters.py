@@ -5,12 +5,20 @@ import random
 import polars as pl
 import pytest
 
-from mowa.corpus.quality import C4, COMPOSITION, FINEWEB, GOPHER, composition
+from mowa.corpus.duplicates import TEMPLATED
+from mowa.corpus.quality import C4, COMPOSITION, FINEWEB, GOPHER, NOTICE, composition, notice
 from mowa.languages import load
 from mowa.sample import _planted
 from mowa.sample._compose import compose
 
-SIGNALS = {"gopher@2": GOPHER, "c4@1": C4, "fineweb@2": FINEWEB, "composition@2": COMPOSITION}
+SIGNALS = {
+    "gopher@2": GOPHER,
+    "c4@1": C4,
+    "fineweb@2": FINEWEB,
+    "composition@2": COMPOSITION,
+    "notice@1": NOTICE,
+    "templated@1": TEMPLATED,
+}
 
 
 def passes(texts, name):
@@ -54,3 +62,19 @@ def test_good_documents_are_no_gibberish(seed):
     documents = compose("web", 30, seed=seed, seen=set())
     texts = ["\n\n".join(document.paragraphs) for document in documents]
     assert passes(texts, "gibberish").all()
+
+
+def test_a_page_that_asks_to_log_in_is_a_notice_and_an_article_about_passwords_is_none():
+    phrases = load("pol").notice_phrases
+    wall = "Zaloguj się, aby czytać dalej. NIE PAMIĘTASZ HASŁA?"
+    article = "Nie pamiętasz hasła do poczty? " + "Bank nigdy nie pyta o hasło przez telefon. " * 20
+    most = load("pol").filters["notices"][0].maximum
+    frame = notice(pl.Series([wall, article, None]), phrases)
+    assert frame["notice_phrases"].to_list() == [2, 1, 0]
+    assert (frame["notice_density"] > most).to_list() == [True, False, False]
+
+
+def test_phrases_of_notices_are_found_in_any_case():
+    phrases = load("pol").notice_phrases
+    assert all(phrase == phrase.lower().strip() for phrase in phrases)
+    assert notice(pl.Series(["Błąd 404"]), []).row(0) == (0, 0.0)
