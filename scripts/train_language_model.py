@@ -29,13 +29,21 @@ SEED = 20_261
 # Characters of each source that are taken at most, so that one kind of text does not speak for a
 # language, and a source of few texts is not drowned.
 _OF_A_SOURCE = 900_000
-_OF_POLISH = 3_000_000
+_OF_POLISH = 6_000_000
 _OF_OTHERS = 200_000
 # Slavic languages that the model does not name, and would else take for one that it does.
 _NEIGHBOURS = frozenset({"bul", "hbs", "mkd", "slv", "srp"})
 _OF_NEIGHBOURS = 600_000
-_PROTECTED = {"szl": 2, "csb": 2, "hsb": 1, "dsb": 1}
+_OF_SILESIAN = 2_100_000  # all that there is
+# How often a source of a protected variety is cut anew: they are small beside Polish ones, and
+# Silesian is the nearest to it.
+_PROTECTED = {
+    ("szl", "mozilla"): 10, ("szl", "wikipedia"): 3, ("csb", "wikipedia"): 3,
+    ("hsb", "mozilla"): 2, ("dsb", "mozilla"): 2,
+}  # fmt: skip
 _WITHOUT_MARKS = 0.25
+# Silesian letters that a Polish keyboard lacks, and what is typed in their place.
+_ON_POLISH_KEYS = str.maketrans("ãōŏôõ", "aoooo")
 
 
 def main(data: Path, packages: Path, out: Path) -> None:
@@ -53,7 +61,7 @@ def taught(lines: list[str]) -> LanguageModel:
         file = Path(folder) / "lines.txt"
         file.write_text("\n".join(lines) + "\n")
         model = floret.train_supervised(
-            str(file), dim=16, minn=2, maxn=5, bucket=1 << 17, minCount=1 << 30, epoch=3, lr=0.5,
+            str(file), dim=16, minn=2, maxn=5, bucket=1 << 17, minCount=1 << 30, epoch=5, lr=0.5,
             loss="softmax", thread=1, seed=SEED, verbose=0,
         )  # fmt: skip
     return converted(model.f)
@@ -72,11 +80,11 @@ def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str
     texts: dict[tuple[str, str], list[str]] = defaultdict(list)
     for source, code, text in learnt(data, packages):
         texts[code, source].append(text)
-    for (code, _), found in sorted(texts.items()):
+    for (code, source), found in sorted(texts.items()):
         rng.shuffle(found)
         most = _most(code)
         normal = letters(pl.Series(found)).to_list()
-        for _ in range(_PROTECTED.get(code, 1)):
+        for _ in range(_PROTECTED.get((code, source), 1)):
             taken = 0
             for line in _cut(normal, rng):
                 if taken > most:
@@ -85,6 +93,8 @@ def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str
                 yield code, line
                 if code in ("pol", "ces", "slk", "lit") and rng.random() < _WITHOUT_MARKS:
                     yield code, _bare(line)
+                if code == "szl" and rng.random() < _WITHOUT_MARKS:
+                    yield code, line.translate(_ON_POLISH_KEYS)
     for _ in range(4_000):
         yield NOISE, letters(pl.Series([_noise(rng)])).item()
 
@@ -92,6 +102,8 @@ def pieces(data: Path, packages: Path, rng: random.Random) -> Iterator[tuple[str
 def _most(code: str) -> int:
     if code == "pol":
         return _OF_POLISH
+    if code == "szl":
+        return _OF_SILESIAN
     if code in _NEIGHBOURS:
         return _OF_NEIGHBOURS
     return _OF_A_SOURCE if code in KNOWN else _OF_OTHERS

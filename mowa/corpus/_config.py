@@ -162,7 +162,7 @@ class CorpusConfig(StepConfig):
         None, description="filters of the language pack that are applied; without it, all of them"
     )
     minimum_protected_confidence: float = Field(
-        0.2,
+        0.1,
         gt=0,
         le=1,
         description="how likely a protected variety must be for a document to be set apart",

@@ -98,8 +98,12 @@ _OF_A_PARAGRAPH = 500
 _MILLION = 1_000_000
 # Polish is what a protected variety is mistaken for: it is Polish only where they all together are
 # less likely than this. Chosen on texts that were neither learnt nor tried (`docs/languages.md`).
-_PROTECTED_FROM = 200_000
+_PROTECTED_FROM = 100_000
 _NEIGHBOUR = "pol"
+# Letters, spaces not counted (as many as there are n-grams of one size). Chosen on short Polish
+# messages that were neither learnt nor tried (`docs/languages.md`).
+_SHORT = 40
+_FOR_HALF = 2
 
 _OF_DOCUMENTS = {
     "language": pl.String,
@@ -132,7 +136,7 @@ def _of_documents(words: SplitTexts, rows: Integers, characters: int) -> pl.Data
     model = _model()
     kept = words.in_text < characters
     sums = unpacked(summed(rows, words.which[kept], words.text_of[words.line[kept]], words.texts))
-    found = shares(model, sums)
+    found = _judged(sums)
     codes, confidence = _named(found, sums, lambda row: words.beginning(row, characters))
     protected = found[:, [model.labels.index(code) for code in PROTECTED]]
     together = protected.sum(axis=1)
@@ -156,9 +160,7 @@ def _of_paragraphs(words: SplitTexts, rows: Integers) -> pl.DataFrame:
     kept = long[words.line] & (words.in_line < _OF_A_PARAGRAPH)
     sums = unpacked(summed(rows, words.which[kept], number[words.line[kept]], int(long.sum())))
     lines = words.lines.filter(pl.Series(long))
-    codes, _ = _named(
-        shares(_model(), sums), sums, lambda row: lines[row][:_OF_A_PARAGRAPH].strip()
-    )
+    codes, _ = _named(_judged(sums), sums, lambda row: lines[row][:_OF_A_PARAGRAPH].strip())
     found = pl.DataFrame({"text": words.text_of[long], "code": codes, "size": words.sizes[long]})
     of_codes = (
         found.group_by("text", "code")
@@ -179,6 +181,28 @@ def _of_paragraphs(words: SplitTexts, rows: Integers) -> pl.DataFrame:
     return joined.with_columns(pl.col("paragraphs").fill_null(0), *zeros).select(
         pl.col(name).cast(kind) for name, kind in _OF_PARAGRAPHS.items()
     )
+
+
+def _judged(sums: Integers) -> Integers:
+    """The shares of the labels; in short texts a protected variety needs more evidence.
+
+    Its odds are halved once for every `_FOR_HALF` letters that a text has fewer than `_SHORT`, and
+    what it loses is Polish's: a heading or a name is not set apart, nor rejected, for one word.
+    """
+    model = _model()
+    found = shares(model, sums)
+    missing = _SHORT * model.sizes - sums[:, -2]
+    doubt = 1 << np.maximum(-(-missing // (_FOR_HALF * model.sizes)), 0)
+    protected = [model.labels.index(code) for code in PROTECTED]
+    before = found[:, protected]
+    together = before.sum(axis=1)
+    others = np.maximum(found.sum(axis=1) - together, 0)
+    # p / (p + doubt (1 - p)) of the share p that is looked at
+    after = before * (together + others)[:, None]
+    after //= np.maximum(together + doubt * others, 1)[:, None]
+    found[:, protected] = after
+    found[:, model.labels.index(_NEIGHBOUR)] += together - after.sum(axis=1)
+    return found
 
 
 def _named(

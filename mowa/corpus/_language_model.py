@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +65,8 @@ class WordSums:
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
-        buckets, width = model.inner.shape
-        ones = np.ones((buckets, 1), np.int64)
-        nothing = np.zeros((1, width // 2 + 1), np.int64)
-        lanes = _packed(np.hstack([model.inner.astype(np.int64), ones, 0 * ones]))
-        self._inner = np.vstack([lanes, nothing])
+        width = model.inner.shape[1]
+        self._inner = np.vstack([model.inner, np.zeros((1, width), np.int16)])
         self._places: dict[str, int] = {}
         self._table = np.zeros((_REMEMBERED, width // 2 + 1), np.int64)
 
@@ -81,15 +79,17 @@ class WordSums:
 
     def _some(self, words: Sequence[str]) -> Integers:
         places = self._places
-        new = [word for word in words if word not in places]
-        if len(places) + len(new) > _REMEMBERED:
+        which = np.fromiter(map(places.get, words, repeat(-1)), np.intp, len(words))
+        missing = np.flatnonzero(which < 0)
+        if len(places) + len(missing) > _REMEMBERED:
             places.clear()
-            new = list(words)
-        if new:
-            first = len(places)
-            self._table[first : first + len(new)] = _sums(self._model, self._inner, new)
-            places.update(zip(new, range(first, first + len(new)), strict=True))
-        which = np.fromiter(map(places.__getitem__, words), np.intp, len(words))
+            missing = np.arange(len(words))
+        if len(missing):
+            new = [words[at] for at in missing.tolist()]
+            first, behind = len(places), len(places) + len(new)
+            self._table[first:behind] = _sums(self._model, self._inner, new)
+            places.update(zip(new, range(first, behind), strict=True))
+            which[missing] = np.arange(first, behind)
         found: Integers = np.take(self._table, which, axis=0)
         return found
 
@@ -198,29 +198,32 @@ _PRIME = np.uint32(16_777_619)
 _BASIS = np.uint32(2_166_136_261)
 
 
-def _sums(model: LanguageModel, inner: Integers, words: Sequence[str]) -> Integers:
+def _sums(model: LanguageModel, inner: npt.NDArray[np.int16], words: Sequence[str]) -> Integers:
     """The rows of words: n-grams hashed as floret does it (FNV-1a over signed bytes of UTF-8)."""
     whole = [f"<{word[:LONGEST_WORD]}>" for word in words]
     sizes = np.fromiter(map(len, whole), np.int64, len(whole))
     starts = np.cumsum(sizes) - sizes
     points = np.frombuffer("".join(whole).encode("utf-32-le"), np.uint32)
-    strange = np.where(np.logical_or.reduceat(_is_strange(points), starts), sizes - 2, 0)
+    strange = np.zeros(len(words), np.int64)
+    if (odd := _is_strange(points)).any():
+        strange = np.where(np.logical_or.reduceat(odd, starts), sizes - 2, 0)
     # So many characters of its word are at and behind each.
     left = np.repeat(starts + sizes, sizes) - np.arange(len(points))
     left[np.repeat(strange > 0, sizes)] = 0
     stated = _bytes_of(points)
     nothing, mask = len(inner) - 1, np.uint32(len(inner) - 2)
     hashes = np.full(len(points), _BASIS)
-    found = np.zeros((len(points), inner.shape[1]), np.int64)
+    found = np.zeros((len(points), inner.shape[1]), np.int16)
+    count = np.zeros(len(words), np.int64)
     for size in range(1, min(model.longest, len(points)) + 1):
         behind = len(points) - size + 1
         hashes = _hashed(hashes[:behind], [part[size - 1 :] for part in stated])
         if size >= model.shortest:
             inside = left[:behind] >= size
             found[:behind] += np.take(inner, np.where(inside, hashes & mask, nothing), axis=0)
-    summed: Integers = np.add.reduceat(found, starts, axis=0)
-    summed[:, -1] += strange << 32
-    return summed
+            count += np.where(strange > 0, 0, np.maximum(sizes - size + 1, 0))
+    summed = np.add.reduceat(found, starts, axis=0, dtype=np.int32)
+    return _packed(np.column_stack([summed, count, strange]))
 
 
 def _hashed(

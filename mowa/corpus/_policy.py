@@ -42,7 +42,7 @@ class Policy:
     host_documents: int | None = None
     cut_lines: tuple[str, ...] = ()
     redaction: dict[str, str] = field(default_factory=dict)
-    minimum_protected_confidence: float = 0.2
+    minimum_protected_confidence: float = 0.1
     personal_data_density: dict[str, Any] | None = None
     keep_classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 

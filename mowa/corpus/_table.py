@@ -96,7 +96,7 @@ SIGNALS = {
     signal.name: signal
     for signal in (
         Signal("counts", 1, COUNTS),
-        Signal("language", 3, LANGUAGE),
+        Signal("language", 4, LANGUAGE),
         Signal("duplicates", 3, DUPLICATES),
         *(
             Signal(name, revision, _prefixed(name, columns))

@@ -87,7 +87,7 @@ STEPS: dict[str, StepType] = {
         config="mowa.corpus:SignalsConfig",
         function="mowa.corpus._signals:run",
         observes="mowa.corpus._named_signals:observe",
-        revision=4,
+        revision=5,
         reads={"documents": "many", "signals": "any", "classifier": "any"},
         speaks=True,
     ),

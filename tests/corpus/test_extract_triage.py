@@ -12,7 +12,8 @@ TEXTS = {
     "pol": "Wczoraj wieczorem poszliśmy na spacer brzegiem rzeki, bo pogoda była piękna, a dzieci"
     " chciały zobaczyć kaczki, które zawsze o tej porze wracają na wyspę pod starym mostem.",
     "eng": "Yesterday evening we went for a walk along the river, because the weather was lovely"
-    " and the children wanted to see the ducks that always come back to the island at that hour.",
+    " and the children wanted to see the ducks that always come back to the island at that hour."
+    " In the evening they told their grandmother what they had seen.",
     "deu": "Gestern Abend sind wir am Fluss spazieren gegangen, weil das Wetter schön war und die"
     " Kinder die Enten sehen wollten, die um diese Zeit immer zur Insel zurückkehren.",
     "szl": "Wczora wieczōr my pōszli na szpacyr kole rzyki, bo pogoda była piykno, a dziecka"

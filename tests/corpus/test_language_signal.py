@@ -1,9 +1,11 @@
 """`language`: our own model beside py3langid's, on sentences of ours and on real texts."""
 
+import numpy as np
 import polars as pl
 import pytest
 from py3langid import langid
 
+from mowa.corpus import CorpusConfig, _language
 from mowa.corpus._language import (
     LANGUAGE,
     PROTECTED,
@@ -16,7 +18,9 @@ from mowa.corpus._language import (
     paragraph_languages,
     protected_score,
 )
+from mowa.corpus._language_model import shares, unpacked
 from mowa.corpus._language_others import OTHERS, _identifier, identify_other
+from mowa.corpus._language_words import split, summed
 from tests.real_data import real
 
 TEXTS = {
@@ -170,3 +174,42 @@ def test_news_of_a_source_never_seen_are_identified(code):
     lines = real(f"lid/ntrex/newstest2019-ref.{name}.txt").read_text().splitlines()
     texts = pl.Series([line for line in lines if len(line) >= 50])
     assert (languages(texts, 2000)["language"] == code).mean() >= FLOORS[code]
+
+
+HEADINGS = [
+    "Zaloguj się", "Załóż konto", "Strona główna", "Napisz do nas",
+    "Dodaj do koszyka", "Rozdział trzeci", "Spis treści", "Zobacz też", "Jan Kochanowski",
+    "Wisława Szymborska", "Regulamin sklepu", "Godziny otwarcia", "Czytaj więcej", "Ulica Długa 7",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HEADINGS)
+def test_a_polish_heading_is_not_taken_for_a_protected_variety(text):
+    row = language_signal(pl.Series([text]), 2000).row(0, named=True)
+    assert row["language"] not in PROTECTED
+    assert row["protected_confidence"] < CorpusConfig().minimum_protected_confidence
+
+
+@pytest.mark.parametrize("words", range(1, 13))
+def test_what_little_there_is_of_a_protected_variety_is_it_or_polish(words):
+    texts = [" ".join(text.split()[:words]) for code, text in SENTENCES if code in PROTECTED]
+    found = languages(pl.Series(texts), 2000)["language"].to_list()
+    assert set(found) <= {"pol", *PROTECTED}
+
+
+def test_only_polish_gains_what_short_texts_take_from_the_protected_varieties():
+    model, column = _language._model(), _language._model().labels.index("pol")
+    texts = pl.Series([" ".join(text.split()[:n]) for _, text in SENTENCES for n in (1, 2, 4, 99)])
+    words = split(letters(texts))
+    rows = _language._word_sums().rows(words.different)
+    sums = unpacked(summed(rows, words.which, words.text_of[words.line], words.texts))
+    before, after = shares(model, sums), _language._judged(sums)
+    protected = [model.labels.index(code) for code in PROTECTED]
+    others = np.delete(np.arange(len(model.labels)), [column, *protected])
+    assert (before.sum(axis=1) == after.sum(axis=1)).all()
+    assert (before[:, others] == after[:, others]).all()
+    assert (before[:, protected] >= after[:, protected]).all()
+    long = sums[:, -2] >= 40 * model.sizes
+    assert (before[long] == after[long]).all()
+    assert long.any()
+    assert (before[~long] != after[~long]).any()

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mowa.corpus._language import KNOWN, languages
+from mowa.corpus import CorpusConfig
+from mowa.corpus._language import KNOWN, languages, protected_score
 from mowa.corpus._language_model import write_model
 from tests.real_data import real
 
@@ -16,7 +17,6 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 # The lowest that a change of the model may bring them to (`docs/languages.md` has the figures).
 MACRO_F1 = 0.97
 PRECISION_OF_POLISH = 0.995
-PRECISION_WITH_PACKAGES = 0.99  # beside the Silesian of programs
 
 
 @pytest.fixture(autouse=True)
@@ -79,4 +79,16 @@ def test_macro_f1_and_the_precision_of_polish_hold_on_sources_never_seen():
     assert len(scores) >= 9
     assert sum(scores) / len(scores) >= MACRO_F1
     precision = (right["true"] == "pol").sum() / (frame["found"] == "pol").sum()
-    assert precision >= (PRECISION_WITH_PACKAGES if packages else PRECISION_OF_POLISH)
+    assert precision >= PRECISION_OF_POLISH
+
+
+def test_short_polish_lines_are_not_set_apart_as_protected_varieties():
+    from language_sources import short
+
+    data = real("text/wolne-lektury-xml").parents[1]
+    packages = os.environ.get("MOWA_PACKAGES")
+    rows = short(data, Path(packages) if packages else None)
+    texts = pl.Series([text for _, code, text in rows if code == "pol"])
+    scores = protected_score(texts, 2000)["protected_confidence"]
+    assert len(texts) > 20_000
+    assert (scores >= CorpusConfig().minimum_protected_confidence).mean() < 0.005

@@ -161,7 +161,7 @@ def test_quality_scores_are_those_of_scikit_learn(labelled, tmp_path, classes):
     metrics = train(corpus.path, [labels], tmp_path / "m")
     model = load(tmp_path / "m")
     assert model.classes == (("HIGH", "MEDIUM", "LOW") if classes == 3 else ("HIGH", "LOW"))
-    assert {"counts@1", "language@3", "gopher@2"} <= set(model.signals)
+    assert {"counts@1", "language@4", "gopher@2"} <= set(model.signals)
     frame = signals(corpus.path)
     order = documents(corpus.path).with_row_index()
     said = {text: name for name, text in rows}
