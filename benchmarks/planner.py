@@ -64,7 +64,7 @@ def main() -> None:
     project = folder / "project"
     common = [
         f"steps.base.steps={options.updates}",
-        "steps.base.warmup_steps=5",
+        "steps.base.warmup_steps=1",
         "steps.base.eval_every=1000000",
         "steps.base.eval_documents=1",
         "steps.base.prompts=[]",
@@ -149,10 +149,14 @@ def _train(project: Path, recipe: str, settings: list[str]) -> tuple[float, floa
     sets = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "-m", "mowa", "run", recipe, "--to", "base", "--yes", *sets]
     with subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL) as process:
-        peak = 0.0
+        peak, training = 0.0, True
         while process.poll() is None:
-            if not _has_checkpoint(project):
-                peak = max(peak, _peak_bytes(process.pid))
+            # Read first: whatever the checkpoint takes must not get into a peak that is kept. The
+            # checkpoint goes when the model is written, so what was seen once is remembered.
+            found = _peak_bytes(process.pid)
+            training = training and not _has_checkpoint(project)
+            if training:
+                peak = max(peak, found)
             time.sleep(0.02)
     if process.returncode:
         raise SystemExit(f"training failed with exit code {process.returncode}")

@@ -72,6 +72,8 @@ def measure(config: PretrainConfig, vocabulary: int, updates: int) -> Probe:
     """Do what `probe` does, in this process."""
     import torch
 
+    # Not used here, but a part of what the step holds.
+    import mowa.training._pretrain  # noqa: F401
     from mowa.model import TokenizerFacts, build
     from mowa.training._forward import Forward, Rows
     from mowa.training._optimizer import Optimizers
