@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from mowa import __version__
-from mowa.cli import _artifacts, _models, _run, _sample, _sources
+from mowa.cli import _artifacts, _models, _plan, _run, _sample, _sources
 from mowa.cli._common import errors
 from mowa.cli._corpus import corpus_app
 from mowa.cli._train import train_app
@@ -37,6 +37,7 @@ _KEEP, _SPEAK = "Keeping", "Using a model"
 app.command(rich_help_panel=_FIRST)(_sample.quickstart)
 app.command(rich_help_panel=_FIRST)(_run.init)
 app.command(rich_help_panel=_FIRST)(_run.run)
+app.command(rich_help_panel=_FIRST)(_plan.plan)
 app.add_typer(_sources.sources_app, name="sources", rich_help_panel=_GET)
 app.command(rich_help_panel=_GET)(_sources.fetch)
 app.command(rich_help_panel=_LOOK)(_artifacts.status)

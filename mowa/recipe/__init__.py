@@ -1,6 +1,6 @@
 """Recipes: what to make, the plan of a run, and the run."""
 
-from mowa.recipe._plan import Planned, make_plan
+from mowa.recipe._plan import Planned, make_plan, step_config
 from mowa.recipe._recipe import Recipe, Step
 from mowa.recipe._run import StepResult, run
 from mowa.recipe._steps import STEPS, StepType
@@ -17,5 +17,6 @@ __all__ = [
     "Trace",
     "make_plan",
     "run",
+    "step_config",
     "trace",
 ]

@@ -114,6 +114,17 @@ def make_plan(
     return list(planned.values())
 
 
+def step_config(recipe: Recipe, step: str) -> StepConfig:
+    """The configuration of one step, checked; looks at no file and at no workspace.
+
+    Raises:
+        UsageError: For anything wrong in it.
+    """
+    spec = recipe.steps[step]
+    where = f"{recipe.file}: steps.{step}"
+    return _config(step_type(spec.does, where=where), spec.config, where)
+
+
 def context_for(
     recipe: Recipe, *, ledger: Ledger, workers: int, progress: Progress | None, cache: Path | None
 ) -> Context:

@@ -1,0 +1,137 @@
+"""How many floating-point operations training takes, from the sizes of a decoder alone.
+
+Two conventions are in use, and they differ in the attention only. **palm** counts the whole square
+of scores, 12·L·d·s for a token (Chowdhery et al. 2022, PaLM, appendix B). **causal** counts the
+half that a causal mask leaves, 6·L·d·s. Both count 6 for each weight that a token is multiplied
+with (2 forward, 4 backward: Kaplan et al. 2020, section 2.1), and neither counts what is computed
+again under activation checkpointing, nor norms, softmax and other work that is no matrix product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mowa.model import ArchitectureConfig
+
+Convention = Literal["palm", "causal"]
+
+
+@dataclass(frozen=True)
+class DecoderSizes:
+    """What parameters, FLOPs and memory of a decoder depend on.
+
+    Attributes:
+        hidden: Width of the residual stream.
+        layers: Decoder layers.
+        heads: Attention heads.
+        kv_heads: Heads of keys and values; fewer than `heads` with grouped-query attention.
+        head: Dimensions of one head.
+        feed_forward: Inner width of the feed-forward part; of one expert where there are experts.
+        vocabulary: Tokens of the tokenizer.
+        tied: The output layer shares the matrix of the input embeddings.
+        gated: The feed-forward part has three matrices (SwiGLU), not two.
+        experts: Feed-forward parts of a layer, from which a router chooses; 1: no router.
+        active_experts: How many of them a token goes through.
+    """
+
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head: int
+    feed_forward: int
+    vocabulary: int
+    tied: bool = True
+    gated: bool = True
+    experts: int = 1
+    active_experts: int = 1
+
+    @classmethod
+    def of(cls, architecture: ArchitectureConfig, vocabulary: int) -> DecoderSizes:
+        """The sizes of a recipe's architecture with a tokenizer of `vocabulary` tokens."""
+        return cls(
+            hidden=architecture.hidden_size,
+            layers=architecture.layers,
+            heads=architecture.heads,
+            kv_heads=architecture.key_value_heads,
+            head=architecture.head_size,
+            feed_forward=architecture.feed_forward_size,
+            vocabulary=vocabulary,
+            tied=architecture.tie_embeddings,
+        )
+
+    @property
+    def attention_width(self) -> int:
+        """Dimensions of all heads together."""
+        return self.heads * self.head
+
+    @property
+    def kv_width(self) -> int:
+        """Dimensions of all heads of keys together."""
+        return self.kv_heads * self.head
+
+    @property
+    def embedding(self) -> int:
+        """Weights of one matrix of embeddings."""
+        return self.vocabulary * self.hidden
+
+    @property
+    def layer_matrices(self) -> int:
+        """Weights of the matrices of one layer, every expert counted."""
+        return self._layer_matrices(self.experts)
+
+    @property
+    def parameters(self) -> int:
+        """All parameters, tied embeddings counted once."""
+        norms = self.layers * 2 * self.hidden + self.hidden
+        embeddings = self.embedding * (1 if self.tied else 2)
+        return embeddings + self.layers * self.layer_matrices + norms
+
+    @property
+    def active_matrices(self) -> int:
+        """Weights that one token is multiplied with: layers and output layer, active experts only.
+
+        Looking up an input embedding multiplies nothing; a tied matrix counts once, as the output
+        layer.
+        """
+        return self.layers * self._layer_matrices(self.active_experts) + self.embedding
+
+    def _layer_matrices(self, experts: int) -> int:
+        attention = 2 * self.hidden * (self.attention_width + self.kv_width)
+        expert = (3 if self.gated else 2) * self.hidden * self.feed_forward
+        router = self.hidden * self.experts if self.experts > 1 else 0
+        return attention + experts * expert + router
+
+
+def training_flops_per_token(
+    sizes: DecoderSizes, sequence_length: int, convention: Convention
+) -> float:
+    """Operations of a forward and a backward pass for one token of a row of `sequence_length`.
+
+    Grouped queries do not change the attention: every head of queries still meets every key.
+    Where documents are packed and masked from each other, less is computed than either convention
+    says.
+
+    Example:
+        >>> gpt3 = DecoderSizes(hidden=12288, layers=96, heads=96, kv_heads=96, head=128,
+        ...     feed_forward=4 * 12288, vocabulary=50257, gated=False)
+        >>> round(training_flops_per_token(gpt3, 2048, "palm") / 1e12, 3)
+        1.076
+    """
+    share = 12 if convention == "palm" else 6
+    attention = share * sizes.layers * sizes.attention_width * sequence_length
+    return float(6 * sizes.active_matrices + attention)
+
+
+def model_flops_utilisation(
+    tokens_per_second: float, flops_per_token: float, peak_flops: float
+) -> float:
+    """What share of a device's peak goes into the operations of the model (MFU).
+
+    Args:
+        tokens_per_second: Of one device, or of several together with their peaks together.
+        flops_per_token: By `training_flops_per_token`.
+        peak_flops: Dense, in operations a second.
+    """
+    return tokens_per_second * flops_per_token / peak_flops

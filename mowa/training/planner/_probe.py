@@ -1,0 +1,179 @@
+"""Twenty updates on random tokens, in a process of their own: how fast, and how much memory."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mowa.errors import MowaError, UsageError
+from mowa.training._config import PretrainConfig
+from mowa.training._flops import DecoderSizes
+from mowa.training.planner._calibration import Probe
+
+UPDATES = 20
+
+# The first updates allocate, warm caches and, on a GPU, choose kernels.
+_FIRST = 3
+
+# More micro-batches in an update tell nothing new.
+_MICRO_BATCHES = 4
+
+
+def probe(config: PretrainConfig, vocabulary: int, *, updates: int = UPDATES) -> Probe:
+    """Train the step's model for `updates` updates on random tokens, and measure.
+
+    An update has as many micro-batches as the step's, but at most four. The child process ends
+    with the probe, so its peak is that of the training alone.
+
+    Raises:
+        UsageError: Where torch is not installed.
+        MowaError: Where the updates do not end well, for want of memory above all.
+    """
+    if find_spec("torch") is None or find_spec("transformers") is None:
+        raise UsageError(
+            "a probe trains for a moment, which needs torch",
+            fix="pip install 'mowa[train]', or plan without --probe",
+        )
+    order = {"config": config.model_dump(mode="json"), "vocabulary": vocabulary, "updates": updates}
+    ran = subprocess.run(  # noqa: S603 - this very file
+        [sys.executable, "-m", __name__],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise _failed(ran.returncode, ran.stderr)
+    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return Probe(**(found | {"sizes": DecoderSizes(**found["sizes"])}))
+
+
+def _failed(code: int, messages: str) -> MowaError:
+    last = (messages.strip().splitlines() or [""])[-1]
+    out_of_memory = code == -signal.SIGKILL or "OutOfMemory" in messages
+    what = "it needs more memory than there is" if out_of_memory else last or f"exit code {code}"
+    return MowaError(
+        f"the probe did not end well: {what}",
+        fix="set a smaller micro_batch_size or a smaller architecture (--set steps.base…), or plan"
+        " without --probe",
+    )
+
+
+def measure(config: PretrainConfig, vocabulary: int, updates: int) -> Probe:
+    """Do what `probe` does, in this process."""
+    import torch
+
+    # Not used here, but a part of what the step holds.
+    import mowa.training._pretrain  # noqa: F401
+    from mowa.model import TokenizerFacts, build
+    from mowa.training._forward import Forward, Rows
+    from mowa.training._optimizer import Optimizers
+    from mowa.training._runtime import (
+        choose_device,
+        choose_micro_batch,
+        choose_precision,
+        numerics,
+    )
+
+    device = choose_device(config.device)
+    on_gpu = device.type == "cuda"
+    precision = choose_precision(config.precision, device)
+    length = config.sequence_length
+    rows_at_once = min(
+        choose_micro_batch(config.micro_batch_size, length, device, compiled=config.compile),
+        config.blocks_per_batch,
+    )
+    count = min(math.ceil(config.blocks_per_batch / rows_at_once), _MICRO_BATCHES)
+    base = 0.0 if on_gpu else _resident_bytes("VmRSS")
+
+    with numerics(threads=config.threads, seed=config.seed):
+        model = build(config.architecture, TokenizerFacts(vocabulary, 0, 1, 2), config.seed)
+        forward = Forward(model, device=device, precision=precision, sequence_length=length)
+        optimizers = Optimizers(model, config, steps=updates, precision=precision)
+        ids = torch.randint(0, vocabulary, (rows_at_once, length + 1), device=device)
+        rows = Rows(
+            input_ids=ids[:, :-1].contiguous(),
+            labels=ids[:, 1:].contiguous(),
+            positions=torch.arange(length, device=device).expand(rows_at_once, length).contiguous(),
+            segments=torch.zeros(rows_at_once, length, dtype=torch.int64, device=device),
+        )
+        compiled = False
+        if config.compile:
+            try:
+                forward.compile(rows)
+                compiled = True
+            except RuntimeError:
+                compiled = False
+        model.train()
+
+        def now() -> float:
+            if on_gpu:
+                torch.cuda.synchronize(device)
+            return time.perf_counter()
+
+        micro_seconds: list[float] = []
+        optimizer_seconds: list[float] = []
+        for update in range(updates):
+            for _ in range(count):
+                began = now()
+                torch.autograd.backward(forward.nll(rows) / (count * rows_at_once * length))
+                micro_seconds.append(now() - began)
+            began = now()
+            optimizers.set_learning_rate(update)
+            limit = config.grad_clip or math.inf
+            torch.nn.utils.clip_grad_norm_(model.parameters(), limit, foreach=True)
+            optimizers.step()
+            optimizer_seconds.append(now() - began)
+
+    peak = float(torch.cuda.max_memory_allocated(device)) if on_gpu else _resident_bytes("VmHWM")
+    first = min(_FIRST, updates - 1)
+    return Probe(
+        sizes=DecoderSizes.of(config.architecture, vocabulary),
+        optimizer=config.optimizer,
+        precision=precision,
+        device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        sequence_length=length,
+        micro_batch_size=rows_at_once,
+        compiled=compiled,
+        updates=updates - first,
+        micro_seconds=_median(micro_seconds[first * count :]),
+        optimizer_seconds=_median(optimizer_seconds[first:]),
+        base_bytes=base,
+        peak_bytes=peak,
+    )
+
+
+def _resident_bytes(which: str) -> float:
+    """Memory of this process: now (VmRSS) or at most (VmHWM).
+
+    Linux's own counter first: `getrusage` hands on the peak of the process that started this one.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+        return next(float(line.split()[1]) * 1024 for line in lines if line.startswith(which))
+    except (OSError, StopIteration):
+        size = 1 if sys.platform == "darwin" else 1024
+        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * size)
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def _main() -> None:
+    order = json.load(sys.stdin)
+    config = PretrainConfig.model_validate(order["config"])
+    print(json.dumps(asdict(measure(config, order["vocabulary"], order["updates"]))))
+
+
+if __name__ == "__main__":
+    _main()

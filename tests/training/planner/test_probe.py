@@ -1,0 +1,53 @@
+import pytest
+from tiny_training import tiny_config
+
+from mowa.errors import MowaError, UsageError
+from mowa.training.planner import Calibration, plan_run, probe, this_machine
+from mowa.training.planner import _probe as module
+
+
+def test_a_probe_times_updates_and_sees_the_peak_of_its_own_process():
+    found = probe(tiny_config(), 300, updates=4)
+    assert (found.device, found.precision, found.compiled) == ("cpu", "fp32", False)
+    assert (found.micro_batch_size, found.sequence_length, found.updates) == (2, 32, 1)
+    assert found.micro_seconds > 0
+    assert found.optimizer_seconds > 0
+    # torch alone takes some two hundred megabytes; this test's own process must not be counted.
+    assert 50e6 < found.base_bytes <= found.peak_bytes < 5e9
+
+    machine = this_machine(tiny_config(), measure=False)
+    made = plan_run(tiny_config(), vocabulary=300, epoch_tokens=None, machine=machine, probed=found)
+    update = 2 * found.micro_seconds + found.optimizer_seconds
+    assert made.seconds == pytest.approx(12 * update)
+    assert made.peak_bytes == pytest.approx(found.peak_bytes)
+    assert (made.probed, made.mfu) == (True, None)
+    assert Calibration([found])
+
+
+def test_measuring_in_this_process_gives_the_same_sizes():
+    found = module.measure(tiny_config(optimizer="muon"), 300, updates=2)
+    assert (found.sizes.vocabulary, found.optimizer, found.updates) == (300, "muon", 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "messages", "said"),
+    [
+        (-9, "", "needs more memory than there is"),
+        (1, "torch.OutOfMemoryError: CUDA out of memory", "needs more memory than there is"),
+        (1, "Traceback …\nValueError: no", "ValueError: no"),
+        (3, "", "exit code 3"),
+    ],
+)
+def test_a_probe_that_fails_says_why_and_what_to_do(code, messages, said, monkeypatch):
+    def ran(*_, **__):
+        return module.subprocess.CompletedProcess([], code, "", messages)
+
+    monkeypatch.setattr(module.subprocess, "run", ran)
+    with pytest.raises(MowaError, match=said):
+        probe(tiny_config(), 300)
+
+
+def test_without_torch_a_probe_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="needs torch"):
+        probe(tiny_config(), 300)
