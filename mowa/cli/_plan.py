@@ -23,7 +23,7 @@ from mowa.errors import UsageError
 if TYPE_CHECKING:
     from mowa.recipe import Recipe
     from mowa.training import PretrainConfig
-    from mowa.training.planner import Machine, Probe, RunPlan
+    from mowa.training.planner import DecoderSizes, Machine, Probe, RunPlan
     from mowa.workspace import Artifact
 
 _SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
@@ -116,6 +116,7 @@ def plan(
     made = plan_run(
         config,
         vocabulary=size,
+        sizes=_read_sizes(loaded, name, workspace, size),
         epoch_tokens=parse_count(tokens) if tokens else _built_tokens(loaded, name, workspace),
         machine=machine,
         mfu=mfu,
@@ -179,7 +180,7 @@ def _vocabulary(recipe: Recipe, name: str, workspace: Path) -> int:
         if own is not None and own.does == "tokenizer" and "vocab_size" in own.config:
             return int(own.config["vocab_size"])
         built = _artifact(recipe, read, workspace)
-        if built is not None and built.kind == "tokenizer":
+        if built is not None and built.kind in ("tokenizer", "model"):
             return TokenizerFacts.read(built.path).vocab_size
     raise UsageError(
         f"the tokenizer of step {name!r} is not known yet",
@@ -188,13 +189,27 @@ def _vocabulary(recipe: Recipe, name: str, workspace: Path) -> int:
     )
 
 
+def _read_sizes(recipe: Recipe, name: str, workspace: Path, vocabulary: int) -> DecoderSizes | None:
+    """Of the model that the step reads, if it reads one that is built."""
+    from mowa.training._flops import DecoderSizes
+
+    for read in recipe.steps[name].reads:
+        built = _artifact(recipe, read, workspace)
+        if built is not None and built.kind == "model":
+            settings = json.loads((built.path / "config.json").read_text("utf-8"))
+            return DecoderSizes.of_settings(settings, vocabulary)
+    return None
+
+
 def _built_tokens(recipe: Recipe, name: str, workspace: Path) -> int | None:
+    """Training tokens of all that the step reads; None where none is built."""
+    total = 0
     for read in recipe.steps[name].reads:
         built = _artifact(recipe, read, workspace)
         if built is not None and built.kind == "tokens":
             index = json.loads((built.path / "tokens.json").read_text("utf-8"))
-            return int(index["splits"]["train"]["tokens"])
-    return None
+            total += int(index["splits"]["train"]["tokens"])
+    return total or None
 
 
 def _artifact(recipe: Recipe, read: str, workspace: Path) -> Artifact | None:

@@ -129,8 +129,11 @@ def _picture(folder: Path) -> Group:
     norms = [u["grad_norm"] for u in updates]
     table.add_row("gradient norm", f"{last['grad_norm']:.3g}  {sparkline(norms)}")
     table.add_row("tokens", f"{last['tokens']:,}, {last['tokens_per_second']:,.0f} a second")
-    if last.get("mfu"):
-        table.add_row("MFU", f"{last['mfu']:.1%}")
+    if "mfu_palm" in last:
+        text = f"{last['mfu_palm']:.1%} (PaLM), {last['mfu_causal']:.1%} (causal)"
+        table.add_row("MFU", text)
+    if "joules" in last:
+        table.add_row("energy", f"{last['joules'] / 3.6e6:.4g} kWh")
     if last.get("memory"):
         table.add_row("memory", f"{human_bytes(last['memory'])} at most")
     ended = (folder / "training.json").exists()

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
@@ -310,8 +310,9 @@ def _keys_at(model: type[BaseModel], path: list[str]) -> set[str]:
         field = current.model_fields.get(part) if _is_model(current) else None
         if field is None:
             break
-        inner = field.annotation
-        current = inner if _is_model(inner) else None
+        # Of `X | None` and `list[X]`, X.
+        inner = [one for one in (field.annotation, *get_args(field.annotation)) if _is_model(one)]
+        current = inner[0] if inner else None
         if current is None:
             return set()
     return set(current.model_fields) if _is_model(current) else set()

@@ -9,9 +9,11 @@ again under activation checkpointing, nor norms, softmax and other work that is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from mowa.errors import UsageError
 from mowa.model import ArchitectureConfig
 
 Convention = Literal["palm", "causal"]
@@ -59,6 +61,35 @@ class DecoderSizes:
             feed_forward=architecture.feed_forward_size,
             vocabulary=vocabulary,
             tied=architecture.tie_embeddings,
+        )
+
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, Any], vocabulary: int) -> DecoderSizes:
+        """The sizes of a model by what stands in the config.json of `transformers`.
+
+        Raises:
+            UsageError: Where width, layers or heads are not there by their usual names.
+        """
+        try:
+            hidden, heads = int(settings["hidden_size"]), int(settings["num_attention_heads"])
+            layers = int(settings["num_hidden_layers"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"the model's settings do not say its {error}") from error
+        return cls(
+            hidden=hidden,
+            layers=layers,
+            heads=heads,
+            kv_heads=int(settings.get("num_key_value_heads") or heads),
+            head=int(settings.get("head_dim") or hidden // heads),
+            feed_forward=int(
+                settings.get("moe_intermediate_size")
+                or settings.get("intermediate_size")
+                or 4 * hidden
+            ),
+            vocabulary=vocabulary,
+            tied=bool(settings.get("tie_word_embeddings", False)),
+            experts=int(settings.get("num_local_experts") or settings.get("num_experts") or 1),
+            active_experts=int(settings.get("num_experts_per_tok") or 1),
         )
 
     @property

@@ -24,6 +24,7 @@ from mowa.training._distribution import Ranks, reduce_gradients_next, share
 from mowa.training._forward import Forward, Rows, stack
 from mowa.training._held_out import BitsPerByte, HeldOut, bits_per_byte
 from mowa.training._memory import find_micro_batch, out_of_memory, peak_memory
+from mowa.training._meters import meters
 from mowa.training._metrics import MetricsLog
 from mowa.training._optimizer import Optimizers, freeze
 from mowa.training._order import TrainingOrder
@@ -76,6 +77,8 @@ class Run:
     tokens: int = 0
     seconds: float = 0.0
     skipped: list[int] = field(default_factory=list)
+    joules: float = 0.0
+    energy: str = ""
 
 
 def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in one sitting
@@ -197,6 +200,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     if found:
         run.step, run.tokens = found.step, found.state["tokens"]
         run.seconds, run.skipped = found.state["seconds"], list(found.state["skipped"])
+        run.joules = found.state["joules"]
         spikes = SpikeGuard(config.skip_spikes, found.state["spikes"])
         progress.say(f"going on from update {run.step:,} of {last_step:,}")
         _say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
@@ -217,6 +221,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 "step": run.step,
                 "tokens": run.tokens,
                 "seconds": run.seconds,
+                "joules": run.joules,
                 "skipped": run.skipped,
                 "spikes": spikes.state(),
                 "identity": identity,
@@ -232,7 +237,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         return _line(measured)
 
     began = saved = time.monotonic()
-    spent_before, update_seconds = run.seconds, 0.0
+    spent_before, joules_before, update_seconds = run.seconds, run.joules, 0.0
     if not found:
         line = measure()
         log.write(step=run.step, steps=last_step, **line)
@@ -241,6 +246,13 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     with (
         checkpoints.writing(),
         stop_request(out) as stop,
+        meters(
+            model,
+            device=device,
+            precision=precision,
+            world=ranks.world,
+            sequence_length=config.sequence_length,
+        ) as meter,
         _loader(lambda step: rows_at(step, micro), range(run.step, last_step)) as batches,
         _no_collections(),
         _explained_memory(config, micro),
@@ -264,8 +276,9 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
             )
             norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
             # The one moment of an update at which the device is waited for.
-            together = torch.stack([loss, torch.tensor(float(bool(stop)), device=device)])
-            loss_value, stopping = ranks.sum_tensor(together).tolist()
+            others = torch.tensor([float(bool(stop)), meter.joules()], device=device)
+            together = torch.cat([loss[None], others])
+            loss_value, stopping, joules = ranks.sum_tensor(together).tolist()
             norm_value = float(norm)
             if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
                 checkpoints.finish()
@@ -290,6 +303,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
             run.tokens += read
             took = time.perf_counter() - started
             update_seconds += (took - update_seconds) * (_NEWEST if update_seconds else 1.0)
+            run.joules = joules_before + joules
             run.seconds = spent_before + time.monotonic() - began
 
             last = run.step == last_step
@@ -309,6 +323,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                     tokens=run.tokens,
                     tokens_per_second=round(read / took, 1),
                     memory=peak_memory(device),
+                    joules=round(run.joules, 1),
+                    **meter.line(read / took),
                     seconds=round(run.seconds, 3),
                     seconds_left=round(update_seconds * (last_step - run.step), 1),
                     **measured,
@@ -317,6 +333,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 save()
                 saved = time.monotonic()
             advance(1)
+            if last and (counted := meter.measured_how()):
+                run.energy = f"{counted.how}: {counted.of}"
             if stopping and not last:
                 checkpoints.finish()
                 raise _stopped(stop.reason, run.step, last_step)

@@ -18,10 +18,12 @@ class MetricsLog:
 
     * ``{"step": 0, "steps", "held_out_bpb", "held_out_bpb_by_source"}`` before the first update,
       with the number of updates of the run, and
-    * ``{"step", "loss", "lr", "grad_norm", "tokens", "tokens_per_second", "memory", "seconds",
-      "seconds_left"}``, with the two measures where they were taken: loss in nats a token, of the
-      update's own batch before the update; tokens and seconds since the run's beginning; memory in
-      bytes, the most so far.
+    * ``{"step", "loss", "lr", "grad_norm", "tokens", "tokens_per_second", "memory", "joules",
+      "seconds", "seconds_left"}``, with ``mfu_palm`` and ``mfu_causal``, or ``flops_per_second``
+      where the device's peak is in no table, and with the two measures where they were taken.
+
+    Loss is in nats a token, of the update's own batch before the update; tokens, joules and seconds
+    count from the run's beginning; memory is in bytes, the most so far.
 
     Args:
         path: Of the file.

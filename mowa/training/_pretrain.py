@@ -73,6 +73,9 @@ def _finish(config: PretrainConfig, out: Path) -> None:
         "tokens_per_second": round(_typical_speed(updates), 1),
         "peak_memory": max(line["memory"] for line in updates),
         "seconds": round(trained["seconds"], 1),
+        "kwh": round(trained["joules"] / 3.6e6, 6),
+        "kwh_how": trained["energy"],
+        **_utilisation(updates),
         **{
             key: trained[key]
             for key in (
@@ -85,6 +88,13 @@ def _finish(config: PretrainConfig, out: Path) -> None:
         config, metrics, lines, samples, vocab_size=trained["vocab_size"], path=out / "report.html"
     )
     write_text(out / _FINISHED, json.dumps(metrics, indent=1) + "\n")
+
+
+def _utilisation(updates: list[dict[str, Any]]) -> dict[str, float]:
+    """Medians, as of the speed."""
+    names = ("mfu_palm", "mfu_causal", "flops_per_second")
+    values = {name: sorted(line[name] for line in updates if name in line) for name in names}
+    return {name: each[len(each) // 2] for name, each in values.items() if each}
 
 
 def _typical_speed(updates: list[dict[str, Any]]) -> float:

@@ -140,6 +140,12 @@ def _training(config: PretrainConfig, metrics: dict[str, Any]) -> list[list[Any]
         ["attention", metrics["attention"]],
         ["output layer and loss", metrics["head"]],
         ["processes", f"{metrics['processes']}"],
+        ["energy", f"{metrics['kwh']:.4g} kWh ({metrics['kwh_how']})"],
+        *(
+            [[f"MFU, {name}", f"{metrics[f'mfu_{name}']:.1%}"] for name in ("palm", "causal")]
+            if "mfu_palm" in metrics
+            else []
+        ),
         ["most memory", f"{metrics['peak_memory'] / 1e9:.2f} GB"],
         ["updates left out", ", ".join(map(str, skipped)) if skipped else "none"],
         ["frozen", ", ".join(config.freeze) or "nothing"],

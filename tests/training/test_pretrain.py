@@ -48,7 +48,9 @@ def weights(out):
 
 def lines_of(out):
     """The metrics without what the clock decides."""
-    clock = {"seconds", "seconds_left", "tokens_per_second", "memory"}
+    clock = {
+        "seconds", "seconds_left", "tokens_per_second", "memory", "joules", "flops_per_second",
+    }  # fmt: skip
     return [
         {k: v for k, v in line.items() if k not in clock}
         for line in read_metrics(out / "metrics.jsonl")
@@ -159,7 +161,7 @@ def test_metrics_say_how_it_went(trained):
     assert [line["step"] for line in lines if "held_out_bpb" in line] == [0, 10, 20, 30]
     assert set(lines[3]) == {
         "step", "loss", "lr", "grad_norm", "tokens", "tokens_per_second", "memory",
-        "seconds", "seconds_left",
+        "joules", "flops_per_second", "seconds", "seconds_left",
     }  # fmt: skip
     assert lines[-1]["seconds_left"] == 0
     assert metrics["tokens_seen"] == lines[-1]["tokens"] == 30 * 128

@@ -146,6 +146,7 @@ def plan_run(
     config: PretrainConfig,
     *,
     vocabulary: int,
+    sizes: DecoderSizes | None = None,
     epoch_tokens: int | None,
     machine: Machine,
     mfu: float = 0.4,
@@ -160,6 +161,7 @@ def plan_run(
     Args:
         config: Of the step.
         vocabulary: Tokens of its tokenizer.
+        sizes: Of the model, where the step reads one.
         epoch_tokens: Training tokens of one epoch; needed where `config` counts in epochs.
         machine: Where.
         mfu: Share of the peak by the convention of PaLM, taken where there is no probe.
@@ -173,7 +175,7 @@ def plan_run(
         UsageError: Where the tokens are not known, the device lacks the precision, or the devices
             are more than the rows of an update.
     """
-    sizes = DecoderSizes.of(config.architecture, vocabulary)
+    sizes = sizes or sizes_of(config, vocabulary)
     length = config.sequence_length
     rows, updates = _rows_and_updates(config, epoch_tokens)
     if machine.count > config.blocks_per_batch:
@@ -225,7 +227,7 @@ def plan_run(
         tokens=tokens,
         updates=updates,
         precision=precision,
-        optimizer=config.optimizer,
+        optimizer=optimizer_of(config),
         machine=machine,
         choice=choice,
         peak_bytes=peak_bytes,
@@ -237,6 +239,28 @@ def plan_run(
         joules=None if watts is None else seconds * machine.count * watts * pue,
         pue=pue,
         price=price,
+    )
+
+
+def optimizer_of(config: PretrainConfig) -> str:
+    """``adamw`` or ``muon``."""
+    new = config.architecture is not None or config.family is not None
+    return config.optimizer_for(new=new)
+
+
+def sizes_of(config: PretrainConfig, vocabulary: int) -> DecoderSizes:
+    """The sizes of the new model that a step trains.
+
+    Raises:
+        UsageError: Where it reads one.
+    """
+    if config.architecture is not None:
+        return DecoderSizes.of(config.architecture, vocabulary)
+    if config.family is not None:
+        return DecoderSizes.of_settings(config.family.settings, vocabulary)
+    raise UsageError(
+        "the step goes on from a model that is not built yet, and its sizes are not known",
+        fix="plan the step that makes that model, or run it first",
     )
 
 
@@ -278,7 +302,7 @@ def _choose(
             for rows in _micro_rows(config, machine, wished):
                 memory = memory_per_device(
                     sizes,
-                    optimizer=config.optimizer,
+                    optimizer=optimizer_of(config),
                     precision=precision,
                     micro_tokens=rows * config.sequence_length,
                     shards=shards,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from mowa.training._flops import DecoderSizes
 
 # Logits that the loss makes at once.
-_LOGITS_AT_ONCE = 1 << 25
+_LOGITS_AT_ONCE = 1 << 24
 
 # Bytes that autograd keeps of one layer for each token, counted with saved-tensor hooks on Llama
 # layers (tests/training/planner): multiples of the width of the residual stream and of the

@@ -18,6 +18,7 @@ from mowa.errors import MowaError, UsageError
 from mowa.training._config import PretrainConfig
 from mowa.training._flops import DecoderSizes
 from mowa.training.planner._calibration import Probe
+from mowa.training.planner._estimate import optimizer_of, sizes_of
 
 UPDATES = 20
 
@@ -68,15 +69,19 @@ def _failed(code: int, messages: str) -> MowaError:
     )
 
 
-def measure(config: PretrainConfig, vocabulary: int, updates: int) -> Probe:
+def measure(  # noqa: PLR0915 - one update after another
+    config: PretrainConfig, vocabulary: int, updates: int
+) -> Probe:
     """Do what `probe` does, in this process."""
+    import numpy as np
     import torch
 
     # Not used here, but a part of what the step holds.
     import mowa.training._pretrain  # noqa: F401
-    from mowa.model import TokenizerFacts, build
-    from mowa.training._forward import Forward, Rows
+    from mowa.model import TokenizerFacts, build, build_family
+    from mowa.training._forward import Forward, stack
     from mowa.training._optimizer import Optimizers
+    from mowa.training._plan import Block
     from mowa.training._runtime import (
         choose_device,
         choose_micro_batch,
@@ -96,20 +101,31 @@ def measure(config: PretrainConfig, vocabulary: int, updates: int) -> Probe:
     base = 0.0 if on_gpu else _resident_bytes("VmRSS")
 
     with numerics(threads=config.threads, seed=config.seed):
-        model = build(config.architecture, TokenizerFacts(vocabulary, 0, 1, 2), config.seed)
+        facts = TokenizerFacts(vocabulary, 0, 1, 2)
+        if config.family is not None:
+            model = build_family(config.family, facts, config.seed)
+        else:
+            assert config.architecture is not None
+            model = build(config.architecture, facts, config.seed)
         forward = Forward(model, device=device, precision=precision, sequence_length=length)
-        optimizers = Optimizers(model, config, steps=updates, precision=precision)
-        ids = torch.randint(0, vocabulary, (rows_at_once, length + 1), device=device)
-        rows = Rows(
-            input_ids=ids[:, :-1].contiguous(),
-            labels=ids[:, 1:].contiguous(),
-            positions=torch.arange(length, device=device).expand(rows_at_once, length).contiguous(),
-            segments=torch.zeros(rows_at_once, length, dtype=torch.int64, device=device),
+        if config.activation_checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        optimizer = optimizer_of(config)
+        optimizers = Optimizers(
+            model, config, steps=updates, precision=precision, optimizer=optimizer
         )
+        draw = np.random.default_rng(0)
+        blocks = []
+        for _ in range(rows_at_once):
+            ids = draw.integers(0, vocabulary, length + 1)
+            block = Block.empty(length)
+            block.input_ids[:], block.labels[:], block.segments[:] = ids[:-1], ids[1:], 0
+            blocks.append(block)
+        rows = stack(blocks, device)
         compiled = False
         if config.compile:
             try:
-                forward.compile(rows)
+                forward.compile_layers(rows)
                 compiled = True
             except RuntimeError:
                 compiled = False
@@ -125,7 +141,7 @@ def measure(config: PretrainConfig, vocabulary: int, updates: int) -> Probe:
         for update in range(updates):
             for _ in range(count):
                 began = now()
-                torch.autograd.backward(forward.nll(rows) / (count * rows_at_once * length))
+                torch.autograd.backward(forward(rows) / (count * rows_at_once * length))
                 micro_seconds.append(now() - began)
             began = now()
             optimizers.set_learning_rate(update)
@@ -137,8 +153,8 @@ def measure(config: PretrainConfig, vocabulary: int, updates: int) -> Probe:
     peak = float(torch.cuda.max_memory_allocated(device)) if on_gpu else _resident_bytes("VmHWM")
     first = min(_FIRST, updates - 1)
     return Probe(
-        sizes=DecoderSizes.of(config.architecture, vocabulary),
-        optimizer=config.optimizer,
+        sizes=sizes_of(config, vocabulary),
+        optimizer=optimizer,
         precision=precision,
         device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
         sequence_length=length,
