@@ -230,10 +230,10 @@ def _weights(weights: dict[str, float], names: Sequence[str]) -> tuple[float, ..
     for key, weight in weights.items():
         matching = [name for name in names if key in (name, name.rpartition("/")[2])]
         if len(matching) != 1:
-            steps = ", ".join(name.rpartition("/")[2] for name in names)
+            what = "is not one" if not matching else "could be more than one"
             raise UsageError(
-                f"stages: {key!r} is not one of the token artifacts that are read",
-                fix=f"they are {steps}",
+                f"stages: {key!r} {what} of the token artifacts that are read",
+                fix=f"they are {', '.join(names)}",
             )
         found[matching[0]] = weight
     return tuple(found.values())

@@ -149,7 +149,7 @@ def test_a_stage_that_names_what_is_not_read_is_refused(world, tmp_path):
             world, tmp_path / "out", *inputs_of(world).artifacts,
             stages=[{"weights": {"tokns": 1.0}}],
         )  # fmt: skip
-    assert "they are tokens" in str(caught.value)
+    assert "they are tiny/tokens" in str(caught.value)
 
 
 def test_a_branch_reads_on_where_it_left_with_other_weights(world, tmp_path, other):
