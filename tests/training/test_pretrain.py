@@ -1,9 +1,12 @@
 import json
 import math
+import random
 import signal
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -129,6 +132,41 @@ def test_a_run_stopped_after_any_checkpoint_goes_on_to_the_same_bytes(
         pretrain(world, tmp_path / f"stopped{stop}", progress, **kind)
         assert f"going on from update {stop} of 12" in progress.said
         assert weights(tmp_path / f"stopped{stop}") == weights(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes(world, tmp_path):
+    """By the clock, whatever it is doing: reading, computing, saving, thinning, exporting."""
+    changes = {"steps": 400, "checkpoint_every_steps": 7, "eval_every": 50, "optimizer": "muon"}
+    command = [sys.executable, DYING, world, tmp_path / "out", "never", "1", json.dumps(changes)]
+    (tmp_path / "out").mkdir()
+    draw = random.Random(0)
+    kills = 0
+    while kills < 20:
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        # Importing torch takes some seconds: most kills should find it at work.
+        _wait_for_an_update(tmp_path / "out", running)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(draw.uniform(0.0, 0.6))
+        if running.poll() is not None:
+            break
+        running.kill()
+        running.communicate()
+        kills += 1
+    assert kills > 3
+    pretrain(world, tmp_path / "out", **changes)
+    pretrain(world, tmp_path / "whole", **changes)
+    assert weights(tmp_path / "out") == weights(tmp_path / "whole")
+    assert lines_of(tmp_path / "out") == lines_of(tmp_path / "whole")
+
+
+def _wait_for_an_update(out, running):
+    size = (out / "metrics.jsonl").stat().st_size if (out / "metrics.jsonl").exists() else 0
+    while running.poll() is None:
+        time.sleep(0.01)
+        path = out / "metrics.jsonl"
+        if path.exists() and path.stat().st_size != size:
+            return
 
 
 @pytest.fixture(scope="module")
