@@ -76,6 +76,14 @@ def test_bfloat16_layers_keep_float32_masters(world, tmp_path):
     assert not torch.equal(masters, masters.to(torch.bfloat16).float())
 
 
+@pytest.mark.slow
+def test_compiled_layers_are_shared_too(world, tmp_path):
+    train(world, tmp_path / "1", 1)
+    metrics, said = train(world, tmp_path / "2", 2, compile=True, activation_checkpointing=True)
+    assert metrics["compiled"] is True, said
+    assert losses(tmp_path / "2") == pytest.approx(losses(tmp_path / "1"), abs=1e-4)
+
+
 @pytest.mark.parametrize(
     "worlds",
     [

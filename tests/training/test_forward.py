@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import torch
 from tiny_training import make_world, tiny_config
 
-from mowa.model import TokenizerFacts, build
+from mowa.model import FamilyConfig, TokenizerFacts, build, build_family
 from mowa.training import TokenSplit
 from mowa.training import _head as head_module
 from mowa.training._forward import Forward, stack
@@ -196,6 +197,26 @@ def test_a_compiler_that_works_is_used_for_each_layer_and_the_loss():
     called.clear()
     forward(rows)
     assert called == ["forward", "forward", "losses_of_logits"]
+
+
+@pytest.mark.slow
+def test_layers_of_two_kinds_are_compiled_twice_and_never_again():
+    """Gemma's layers see through windows or everything: two graphs, however many layers."""
+    settings = {
+        "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 6, "head_dim": 16,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64,
+        "sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"] * 3,
+    }  # fmt: skip
+    torch._dynamo.reset()
+    model = build_family(FamilyConfig(name="gemma3_text", settings=settings), FACTS, 0)
+    forward = Forward(model, device=CPU, precision="fp32", sequence_length=32)
+    eager = Forward(copy.deepcopy(model), device=CPU, precision="fp32", sequence_length=32)
+    rows = [stack([pack(document(20, seed=s), document(9, seed=s + 9), size=32)], CPU)
+            for s in range(3)]  # fmt: skip
+    forward.compile_layers(rows[0])
+    with torch.compiler.set_stance("fail_on_recompile"):
+        for each in rows:
+            assert forward(each).item() == pytest.approx(eager(each).item(), rel=1e-5)
 
 
 @pytest.mark.slow

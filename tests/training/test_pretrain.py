@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 from contextlib import suppress
 from pathlib import Path
 
@@ -167,6 +168,38 @@ def _wait_for_an_update(out, running):
         path = out / "metrics.jsonl"
         if path.exists() and path.stat().st_size != size:
             return
+
+
+def test_tensorboard_gets_what_the_metrics_have(world, tmp_path, monkeypatch):
+    written = {}
+
+    class Writer:
+        def __init__(self, folder, purge_step):
+            written["at"] = (folder, purge_step)
+
+        def add_scalar(self, name, value, step):
+            written[name, step] = value
+
+        def flush(self):
+            written["flushed"] = True
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    out = tmp_path / "out"
+    pretrain(world, out, tensorboard=True, steps=3, eval_every=3)
+    lines = read_metrics(out / "metrics.jsonl")
+    assert written["at"] == (str(out / "tensorboard"), 0)
+    assert written["loss", 2] == lines[2]["loss"]
+    assert written["held_out_bpb_by_source/tiny", 3] == lines[3]["held_out_bpb"]
+    assert written["flushed"]
+
+
+def test_tensorboard_that_is_not_installed_is_asked_for(world, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UsageError, match=r"TensorBoard is not installed") as caught:
+        pretrain(world, tmp_path / "out", tensorboard=True)
+    assert "mowa[tensorboard]" in str(caught.value)
 
 
 @pytest.fixture(scope="module")
