@@ -198,7 +198,7 @@ does = "signals"
 reads = "documents"
 measure = [
   "counts", "language", "duplicates", "gopher", "c4", "fineweb", "composition", "speakleash",
-  "boilerplate", "personal_data",
+  "boilerplate", "templated", "notice", "personal_data",
 ]
 
 [steps.corpus]
