@@ -41,8 +41,13 @@ def choose_precision(wanted: str, device: torch.device) -> str:
         return wanted
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - torch has no public name for them
+    fast = torch.cpu._is_avx512_bf16_supported() or has_amx()  # noqa: SLF001 - torch has no public name for it
     return "bf16" if fast else "fp32"
+
+
+def has_amx() -> bool:
+    """Does this CPU multiply tiles of bf16 in hardware?"""
+    return bool(torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - torch has no public name for it
 
 
 def choose_micro_batch(

@@ -8,6 +8,7 @@ from tiny_training import make_world, tiny_config
 
 from mowa.model import FamilyConfig, TokenizerFacts, build, build_family
 from mowa.training import TokenSplit
+from mowa.training import _forward as forward_module
 from mowa.training import _head as head_module
 from mowa.training._forward import Forward, stack
 from mowa.training._plan import IGNORED, Block, PackingPlan
@@ -108,9 +109,12 @@ def test_a_segment_with_positions_from_0_does_not_depend_on_where_it_stands():
 
 def test_plain_attention_and_the_fused_kernel_agree(monkeypatch):
     block = pack(document(20, seed=1), document(9, seed=2), size=32)
+    monkeypatch.setattr(forward_module, "has_amx", lambda: False)
     plain = fresh("bf16")
     assert plain.attention == "eager"
-    fused = fresh("bf16", length=4096)
+    assert fresh("bf16", length=4096).attention == "sdpa"
+    monkeypatch.setattr(forward_module, "has_amx", lambda: True)
+    fused = fresh("bf16")
     assert fused.attention == "sdpa"
     (loss, first), (other, second) = gradients(plain, block), gradients(fused, block)
     assert loss.item() == pytest.approx(other.item(), rel=2e-3)

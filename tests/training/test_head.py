@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from mowa.training._head import linear_cross_entropy, losses_of_logits
+from mowa.training import _head as head_module
+from mowa.training._head import linear_cross_entropy, losses_of_logits, losses_part_by_part
 from mowa.training._plan import IGNORED
 
 
@@ -91,3 +92,16 @@ def test_logits_of_any_size_stay_finite():
     total, gradient = losses_of_logits(logits, torch.tensor([1, 1]), torch.ones(2))
     assert total.item() == pytest.approx(2e4)
     assert torch.isfinite(gradient).all()
+
+
+def test_losses_in_parts_are_those_of_all_logits_at_once(monkeypatch):
+    monkeypatch.setattr(head_module, "_LOGITS_IN_CACHE", 3 * 50)
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(10, 50, generator=generator)
+    labels = torch.randint(0, 50, (10,), generator=generator)
+    labels[4] = IGNORED
+    weights = torch.rand(10, generator=generator)
+    total, gradient = losses_of_logits(logits, labels, weights)
+    in_parts, of_parts = losses_part_by_part(logits.clone(), labels, weights)
+    torch.testing.assert_close(in_parts, total)
+    torch.testing.assert_close(of_parts, gradient, rtol=0, atol=0)
