@@ -337,6 +337,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 run.energy = f"{counted.how}: {counted.of}"
             if stopping and not last:
                 checkpoints.finish()
+                if ranks.is_first:
+                    stop.clear()
                 raise _stopped(stop.reason, run.step, last_step)
 
     checkpoints.finish()

@@ -265,6 +265,22 @@ def test_a_run_that_is_asked_to_stop_saves_and_asks_to_be_started_again(world, t
     assert losses(out) == losses(tmp_path / "whole")
 
 
+def test_a_request_before_the_first_update_is_not_lost(world, tmp_path, monkeypatch):
+    real, out = _loop.bits_per_byte, tmp_path / "out"
+
+    def asked(*arguments, **options):
+        (out / "stop").touch()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(_loop, "bits_per_byte", asked)
+    with pytest.raises(StoppedEarly, match="saved after update 1 of 12"):
+        go(world, out, *inputs_of(world).artifacts)
+    monkeypatch.undo()
+    (out / "stop").touch()  # of a run that was killed before it saw it
+    assert go(world, out, *inputs_of(world).artifacts)["steps"] == 12
+    assert not (out / "stop").exists()
+
+
 def _ask_after(out, step, how):
     for _ in range(4000):
         lines = read_metrics(out / "metrics.jsonl")
