@@ -193,15 +193,14 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     }
 
     run = Run(precision, str(device), micro, forward.attention, forward.head, step=first)
-    spikes = SpikeGuard(config.skip_spikes)
     start_from = found or (beginning.checkpoint if beginning else None)
+    spikes = SpikeGuard(config.skip_spikes, start_from.state["spikes"] if start_from else ())
     if start_from:
         _restore(start_from, model, optimizers, ranks, device)
     if found:
         run.step, run.tokens = found.step, found.state["tokens"]
         run.seconds, run.skipped = found.state["seconds"], list(found.state["skipped"])
         run.joules = found.state["joules"]
-        spikes = SpikeGuard(config.skip_spikes, found.state["spikes"])
         progress.say(f"going on from update {run.step:,} of {last_step:,}")
         _say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
     log = MetricsLog(

@@ -168,7 +168,9 @@ def _beginning(
     if config.start != "checkpoint":
         return None
     found = (
-        Checkpoints(read.path / "checkpoints").latest(progress.say) if read is not None else None
+        Checkpoints(read.path / "checkpoints", cleans=False).latest(progress.say)
+        if read is not None
+        else None
     )
     if found is None:
         raise UsageError(

@@ -1,6 +1,7 @@
 """Going on from a model: from its weights, or from its last checkpoint as if it had never ended."""
 
 import dataclasses
+import json
 import signal
 import threading
 import time
@@ -328,6 +329,27 @@ def test_a_spike_is_what_is_far_above_the_last_updates():
     assert SpikeGuard(6.0, guard.state()).is_spike(4.5, 1.0)
     assert not SpikeGuard(6.0).is_spike(1e9, 1e9)
     assert not SpikeGuard(None, guard.state()).is_spike(1e9, 1e9)
+
+
+def test_a_loss_that_stays_higher_is_soon_the_usual_one():
+    """As where a stage begins with text of another kind."""
+    draw = np.random.default_rng(0)
+    guard = SpikeGuard(6.0)
+    told = [guard.is_spike(3 + (n >= 200) + draw.normal() / 100, 1.0) for n in range(300)]
+    assert 0 < sum(told) < 8
+
+
+def test_a_run_that_is_made_longer_knows_what_losses_were_usual(world, tmp_path):
+    tokens, tokenizer = inputs_of(world).artifacts
+    values = {"schedule": "constant", "skip_spikes": 6.0, "keep_optimizer": True}
+    go(world, tmp_path / "base", tokens, tokenizer, steps=4, **values)
+    base = artifact(tmp_path / "base", "model", "tiny/base")
+    go(
+        world, tmp_path / "longer", tokens, tokenizer, base,
+        steps=6, start="checkpoint", **values,
+    )  # fmt: skip
+    (found,) = (tmp_path / "longer" / "checkpoints").glob("*/state.json")
+    assert len(json.loads(found.read_text())["spikes"]) == 6
 
 
 def test_memory_that_runs_out_says_what_to_change(world, tmp_path, monkeypatch):
