@@ -171,10 +171,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     micro = found.state["arithmetic"]["micro_batch_size"] if found else None
     micro = config.micro_batch_size or micro
     if micro is None and device.type == "cuda":
-        micro = find_micro_batch(
-            lambda size: torch.autograd.backward(forward(example(size))),
-            most=-(-config.blocks_per_batch // ranks.world),
-            ranks=ranks,
+        micro = _largest_micro_batch(
+            forward, optimizers, example, -(-config.blocks_per_batch // ranks.world), ranks
         )
     micro = micro or choose_micro_batch(
         None, config.sequence_length, device, compiled=config.compile
@@ -393,6 +391,24 @@ def _is_due(config: PretrainConfig, step: int, seconds: float, ranks: Ranks) -> 
             return True
     # Clocks differ: one process's is everybody's.
     return bool(by_time) and bool(ranks.most(ranks.is_first and seconds >= by_time))
+
+
+def _largest_micro_batch(
+    forward: Forward,
+    optimizers: Optimizers,
+    example: Callable[[int], Rows],
+    most: int,
+    ranks: Ranks,
+) -> int:
+    """Found by trying, beside all that an update holds: the optimizers' state, and gradients."""
+    optimizers.prepare()
+    try:
+        return find_micro_batch(
+            lambda size: torch.autograd.backward(forward(example(size))), most=most, ranks=ranks
+        )
+    finally:
+        # What was tried must not count in the first update.
+        optimizers.drop_gradients()
 
 
 def _compile(forward: Forward, example: Rows, say: Callable[[str], None]) -> bool:
