@@ -160,6 +160,7 @@ class Checkpoints:
                 problem = str(error)
             if not self._ranks.most(bool(problem)):
                 return Checkpoint(self.folder / name, state)
+            problem = problem or "another process cannot read its part"
             say(f"checkpoint {name} is damaged ({problem}); trying the one before")
         return None
 
@@ -224,12 +225,13 @@ class Checkpoints:
                 self._remove(target)
             partial.replace(target)
             _flush(self.folder)
-            self._thin(self._keep)
+            self._thin(self._keep, newest=target.name)
         if group is not None:
             dist.barrier(group=group)
 
-    def _thin(self, keep: int) -> None:
-        names = self.names()
+    def _thin(self, keep: int, *, newest: str | None = None) -> None:
+        # A newer one than was just written is a damaged one, which `latest` has passed over.
+        names = [name for name in self.names() if newest is None or name <= newest]
         for name in names[: len(names) - keep]:
             step = int(name.removeprefix("step-"))
             if not (self._keep_every and step % self._keep_every == 0):
