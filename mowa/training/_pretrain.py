@@ -11,7 +11,7 @@ from mowa.execution import Context
 from mowa.training._checkpoint import Checkpoints
 from mowa.training._config import PretrainConfig
 from mowa.training._export import continue_prompts
-from mowa.training._launch import train_in_processes
+from mowa.training._launch import clear_job, train_in_processes
 from mowa.training._metrics import read_metrics
 from mowa.training._report import write_report
 from mowa.training._stop import StopRequest
@@ -46,6 +46,7 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path, context: Context) -> 
                 train_here(config, inputs, out, context.progress)
         _finish(config, out)
     (out / TRAINED).unlink(missing_ok=True)
+    clear_job(out)
     StopRequest(out).clear()
     finished: Metrics = json.loads((out / _FINISHED).read_text("utf-8"))
     checkpoints = Checkpoints(out / "checkpoints", keep_every=config.keep_checkpoint_every)
