@@ -26,6 +26,7 @@ _SETTINGS = (
     "chat_template.jinja",
     _INDEX,
 )
+_ATTENTION = ("attn_implementation", "_attn_implementation")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -65,6 +66,7 @@ def run(_config: ImportModelConfig, inputs: Inputs, out: Path, context: Context)
         settings = [name for name in settings if name != _INDEX]
     for name in settings:
         _take(root / name, out / name, hashes[name])
+    family = _family(out / "config.json")
     if _INDEX in settings:
         weights = _parts(out / _INDEX, weights)
     for name in weights:
@@ -73,7 +75,7 @@ def run(_config: ImportModelConfig, inputs: Inputs, out: Path, context: Context)
     facts = TokenizerFacts.read(out)
     return {
         "parameters": parameters,
-        "family": _family(out / "config.json"),
+        "family": family,
         "vocab_size": facts.vocab_size,
         "files": len(weights),
     }
@@ -125,11 +127,32 @@ def _parts(index: Path, weights: list[str]) -> list[str]:
     return sorted(wanted)
 
 
-def _family(path: Path) -> Any:
+def _family(path: Path) -> str:
+    """What config.json says that the model is; refuses what would reach beyond the folder."""
     try:
         settings: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return settings["model_type"]
-    except (ValueError, KeyError, TypeError) as error:
+        family = str(settings["model_type"])
+        ways = [str(settings.get(key, "")) for key in _ATTENTION]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"it does not say what model it is ({error!r})", where=str(path), fix="copy it anew"
         ) from error
+    if "quantization_config" in settings:
+        raise DataError(
+            "the weights are quantized, which cannot be trained further",
+            where=str(path),
+            fix="take the same model in bfloat16 or float32",
+        )
+    # A kernel's name there is that of a repository, from which transformers would fetch code.
+    for key, way in zip(_ATTENTION, ways, strict=True):
+        if "/" in way:
+            raise DataError(
+                f"{key} = {way!r} would fetch code from elsewhere", where=str(path), fix="remove it"
+            )
+    if "transformers_weights" in settings:
+        raise DataError(
+            "transformers_weights names other files for the weights",
+            where=str(path),
+            fix="remove it",
+        )
+    return family

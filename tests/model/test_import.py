@@ -119,6 +119,32 @@ def test_settings_that_are_broken_are_named(folder, tmp_path, name, text):
     assert name in str(caught.value) or name.startswith("tokenizer")
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"quantization_config": {"quant_method": "fp8"}}, "the weights are quantized"),
+        ({"attn_implementation": "some/kernel"}, "would fetch code from elsewhere"),
+        ({"_attn_implementation": "some/kernel"}, "would fetch code from elsewhere"),
+        ({"transformers_weights": "../model.safetensors"}, "names other files"),
+    ],
+)
+def test_settings_that_reach_beyond_the_folder_are_refused(folder, tmp_path, settings, message):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    with pytest.raises(DataError, match=message):
+        imported(folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"quantization_config": {"quant_method": "fp8"}}, {"hidden_size": "x"}]
+)
+def test_settings_that_transformers_stumbles_over_are_an_error_of_ours(folder, settings):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    with pytest.raises(DataError, match="the model cannot be read"):
+        load_model(folder)
+
+
 def test_pickles_are_refused(folder, tmp_path):
     for path in folder.glob("*.safetensors"):
         path.unlink()
