@@ -137,7 +137,7 @@ def _family(path: Path) -> str:
         raise DataError(
             f"it does not say what model it is ({error!r})", where=str(path), fix="copy it anew"
         ) from error
-    if "quantization_config" in settings:
+    if settings.get("quantization_config"):
         raise DataError(
             "the weights are quantized, which cannot be trained further",
             where=str(path),
@@ -149,7 +149,7 @@ def _family(path: Path) -> str:
             raise DataError(
                 f"{key} = {way!r} would fetch code from elsewhere", where=str(path), fix="remove it"
             )
-    if "transformers_weights" in settings:
+    if settings.get("transformers_weights"):
         raise DataError(
             "transformers_weights names other files for the weights",
             where=str(path),

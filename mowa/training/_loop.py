@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from mowa.errors import MowaError, UsageError
+from mowa.errors import DataError, MowaError, UsageError
 from mowa.execution import Progress
 from mowa.training._checkpoint import Checkpoint, Checkpoints
 from mowa.training._config import PretrainConfig
 from mowa.training._distribution import Ranks, reduce_gradients_next, share
 from mowa.training._forward import Forward, Rows, stack
 from mowa.training._held_out import BitsPerByte, HeldOut, bits_per_byte
-from mowa.training._memory import find_micro_batch, out_of_memory, peak_memory
+from mowa.training._memory import explained_memory, find_micro_batch, peak_memory
 from mowa.training._meters import meters
 from mowa.training._metrics import MetricsLog
 from mowa.training._optimizer import Optimizers, freeze
@@ -237,6 +237,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     spent_before, joules_before, update_seconds = run.seconds, run.joules, 0.0
     if not found:
         line = measure()
+        _refuse_broken(line["held_out_bpb"])
         log.write(step=run.step, steps=last_step, **line)
         progress.say(f"update {run.step:,} of {last_step:,}: {_bpb(line)} on held-out documents")
 
@@ -252,7 +253,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         ) as meter,
         _loader(lambda step: rows_at(step, micro), range(run.step, last_step)) as batches,
         _no_collections(),
-        _explained_memory(config, micro),
+        explained_memory(config, micro),
         progress.task("training", total=last_step, done=run.step) as advance,
     ):
         for targets, passes in batches:
@@ -376,14 +377,6 @@ def _no_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-@contextmanager
-def _explained_memory(config: PretrainConfig, micro: int) -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise out_of_memory(error, config, micro) from error
-
-
 def _is_due(config: PretrainConfig, step: int, seconds: float, ranks: Ranks) -> bool:
     by_time, by_steps = config.checkpoint_every_seconds, config.checkpoint_every_steps
     for every in (by_steps, config.keep_checkpoint_every):
@@ -441,6 +434,15 @@ def _refuse_other_run(found: Checkpoint, identity: dict[str, Any]) -> None:
             f"checkpoint {found.name} belongs to another run: its {', '.join(differing)} differ",
             where="checkpoints",
             fix="remove this step's unfinished artifact and run again, which trains from the start",
+        )
+
+
+def _refuse_broken(bpb: float | None) -> None:
+    if bpb is not None and not math.isfinite(bpb):
+        raise DataError(
+            f"before the first update, the model has {bpb} bits per byte on held-out documents:"
+            " some of its weights are not numbers, or overflow",
+            fix='read another copy of the model; where precision is "bf16", try "fp32"',
         )
 
 

@@ -16,7 +16,7 @@ from tiny_training import make_world, pretrain
 from mowa.cli import _train, app
 from mowa.cli._train import sparkline
 from mowa.errors import UsageError
-from mowa.training._checkpoint import Checkpoints
+from mowa.training._checkpoint import Checkpoint, Checkpoints
 from mowa.workspace import Workspace
 
 
@@ -108,6 +108,26 @@ def test_a_checkpoint_becomes_a_model_with_the_weights_it_holds(trained, tmp_pat
         final = AutoModelForCausalLM.from_pretrained(trained)
         pairs = zip(model.parameters(), final.parameters(), strict=True)
         assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("moment", ["names", "read", "load"])
+def test_a_checkpoint_that_the_run_removes_meanwhile_is_told_of(
+    trained, tmp_path, monkeypatch, moment
+):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    kind = Checkpoint if moment == "load" else Checkpoints
+    real = getattr(kind, moment)
+
+    def meanwhile(self, *arguments):
+        result = None if moment == "load" else real(self, *arguments)
+        shutil.rmtree(run / "checkpoints" / "step-00000008", ignore_errors=True)
+        return real(self, *arguments) if moment == "load" else result
+
+    monkeypatch.setattr(kind, moment, meanwhile)
+    with pytest.raises(UsageError, match="removed this checkpoint while it was read"):
+        invoke("train", "export", run, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_what_cannot_be_exported_says_what_is_there(trained, tmp_path):

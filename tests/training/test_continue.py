@@ -371,6 +371,27 @@ def test_memory_that_runs_out_says_what_to_change(world, tmp_path, monkeypatch):
     assert "activation_checkpointing = true" in str(caught.value)
 
 
+def test_memory_that_runs_out_before_the_first_update_says_so_too(world, tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(_loop, "agree_with_model", full)
+    with pytest.raises(MowaError, match="memory ran out: CUDA out of memory"):
+        go(world, tmp_path / "out", *inputs_of(world).artifacts)
+
+
+def test_a_model_with_weights_that_are_no_numbers_is_named(world, tmp_path, base):
+    broken = tmp_path / "broken"
+    model = AutoModelForCausalLM.from_pretrained(base.path)
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight[0, 0] = float("nan")
+    model.save_pretrained(broken)
+    tokens, tokenizer = inputs_of(world).artifacts
+    read = artifact(broken, "model", "tiny/broken")
+    with pytest.raises(DataError, match="some of its weights are not numbers"):
+        go(world, tmp_path / "out", tokens, tokenizer, read)
+
+
 def test_layers_that_are_computed_again_give_the_same_model(world, tmp_path):
     for name, again in (("kept", False), ("again", True)):
         go(
