@@ -37,6 +37,7 @@ from mowa.workspace import digest, disk_error
 
 _STATE = "state.json"
 _FORMAT = 2
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ class Checkpoints:
             problem, state = "", {}
             try:
                 state = _read(self.folder / name, self._ranks)
-            except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            except _DAMAGE as error:
                 problem = str(error)
             if not self._ranks.most(bool(problem)):
                 return Checkpoint(self.folder / name, state)
@@ -172,7 +173,7 @@ class Checkpoints:
         """
         try:
             return Checkpoint(self.folder / name, _read(self.folder / name, self._ranks))
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except _DAMAGE as error:
             raise MowaError(
                 f"the checkpoint is damaged ({error})",
                 where=str(self.folder / name),

@@ -168,6 +168,11 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
 
     if config.check_forward:
         agree_with_model(forward, example(1), progress.say)
+    elif found:
+        # What was found to be the model's own loss when the run began.
+        forward.head = found.state["arithmetic"]["head"]
+        if found.state["arithmetic"]["device"] == device.type:
+            forward.use_attention(found.state["arithmetic"]["attention"])
     micro = found.state["arithmetic"]["micro_batch_size"] if found else None
     micro = config.micro_batch_size or micro
     if micro is None and device.type == "cuda":

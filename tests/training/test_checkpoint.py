@@ -110,6 +110,14 @@ def test_a_checkpoint_of_another_format_is_passed_over(tmp_path):
     assert "its format is 99" in lines[0]
 
 
+@pytest.mark.parametrize("text", ["[]", '{"format": 2, "files": []}', '{"format": 2}'])
+def test_a_state_that_is_something_else_is_passed_over(tmp_path, text):
+    save(Checkpoints(tmp_path), 1)
+    save(Checkpoints(tmp_path), 2)
+    (tmp_path / "step-00000002" / "state.json").write_text(text)
+    assert said(Checkpoints(tmp_path))[0].step == 1
+
+
 def test_saving_a_step_again_replaces_it(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     save(checkpoints, 5)

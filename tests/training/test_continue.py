@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -266,17 +267,25 @@ def test_a_run_that_is_asked_to_stop_saves_and_asks_to_be_started_again(world, t
     assert losses(out) == losses(tmp_path / "whole")
 
 
-def test_a_request_before_the_first_update_is_not_lost(world, tmp_path, monkeypatch):
-    real, out = _loop.bits_per_byte, tmp_path / "out"
+@contextmanager
+def asked_while_it_measures(out, monkeypatch):
+    """A run in the block is stopped after its first update."""
+    real = _loop.bits_per_byte
 
     def asked(*arguments, **options):
         (out / "stop").touch()
         return real(*arguments, **options)
 
-    monkeypatch.setattr(_loop, "bits_per_byte", asked)
-    with pytest.raises(StoppedEarly, match="saved after update 1 of 12"):
+    with monkeypatch.context() as patch:
+        patch.setattr(_loop, "bits_per_byte", asked)
+        with pytest.raises(StoppedEarly, match="saved after update 1 of 12"):
+            yield
+
+
+def test_a_request_before_the_first_update_is_not_lost(world, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with asked_while_it_measures(out, monkeypatch):
         go(world, out, *inputs_of(world).artifacts)
-    monkeypatch.undo()
     (out / "stop").touch()  # of a run that was killed before it saw it
     assert go(world, out, *inputs_of(world).artifacts)["steps"] == 12
     assert not (out / "stop").exists()
@@ -390,6 +399,25 @@ def test_a_model_with_weights_that_are_no_numbers_is_named(world, tmp_path, base
     read = artifact(broken, "model", "tiny/broken")
     with pytest.raises(DataError, match="some of its weights are not numbers"):
         go(world, tmp_path / "out", tokens, tokenizer, read)
+
+
+def test_a_run_that_goes_on_unchecked_keeps_the_way_that_was_found(world, tmp_path, monkeypatch):
+    """Gemma 2 caps its logits: another output layer would be another loss."""
+    settings = {
+        "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
+        "max_position_embeddings": 64, "final_logit_softcapping": 1.0,
+        "attn_logit_softcapping": None,
+    }  # fmt: skip
+    values = {"architecture": None, "family": {"name": "gemma2", "settings": settings}}
+    inputs = inputs_of(world).artifacts
+    go(world, tmp_path / "whole", *inputs, **values)
+    out = tmp_path / "out"
+    with asked_while_it_measures(out, monkeypatch):
+        go(world, out, *inputs, **values)
+    metrics = go(world, out, *inputs, check_forward=False, **values)
+    assert metrics["head"] == "full"
+    assert losses(out) == losses(tmp_path / "whole")
 
 
 def test_layers_that_are_computed_again_give_the_same_model(world, tmp_path):
