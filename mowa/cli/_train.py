@@ -43,8 +43,10 @@ def watch(
         console.print(_picture(folder))
         return
     with Live(_picture(folder), console=console, refresh_per_second=4) as live:
-        while not (folder / "training.json").exists() and folder.exists():
+        while not (folder / "training.json").exists():
             time.sleep(every)
+            if not folder.exists():  # it is finished, and has been put in its place
+                folder = _folder(run, workspace)
             live.update(_picture(folder))
 
 
@@ -54,8 +56,8 @@ def stop(run: RunArgument, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> No
 
     `mowa run` with the same recipe goes on later.
     """
-    folder = _folder(run, workspace)
-    if (folder / "training.json").exists():
+    folder, goes = _found(run, workspace)
+    if not goes:
         raise UsageError("this run has ended", where=str(folder))
     (folder / "stop").touch()
     console.print("asked; it saves after the update that it is in, and ends with exit code 75")
@@ -83,25 +85,30 @@ def export(
 
 
 def _folder(run: str, workspace: Path) -> Path:
+    return _found(run, workspace)[0]
+
+
+def _found(run: str, workspace: Path) -> tuple[Path, bool]:
+    """The folder of `run`, and whether it goes on, as far as can be seen."""
     if (Path(run) / "metrics.jsonl").exists():
-        return Path(run)
+        return Path(run), not (Path(run) / "training.json").exists()
     from mowa.workspace import Workspace
 
     store = Workspace.open(workspace)
     name, _, version = run.partition("@")
-    running = [
-        folder / "out"
-        for folder, found, of in store.leftovers()
+    begun = [
+        (folder / "out", store.is_being_made(found, of))
+        for folder, found, of in store.unfinished()
         if found == name and version in ("", of) and (folder / "out" / "metrics.jsonl").exists()
     ]
-    if running:
-        return max(running, key=lambda folder: (folder / "metrics.jsonl").stat().st_mtime)
+    if begun:
+        return max(begun, key=lambda one: (one[1], (one[0] / "metrics.jsonl").stat().st_mtime))
     path = store.get(run).path
     if not (path / "metrics.jsonl").exists():
         raise UsageError(
             f"{run} is no training run", fix="name a step that does pretrain, as recipe/step"
         )
-    return path
+    return path, False
 
 
 def _picture(folder: Path) -> Group:

@@ -130,10 +130,10 @@ class TokenizerFacts:
         """
         try:
             tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
-            names = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
-            ids: dict[str, int] = dict(tokenizer["model"]["vocab"])
+            names = dict(json.loads((folder / "tokenizer_config.json").read_text("utf-8")))
+            ids = _ids(tokenizer["model"]["vocab"])
             ids |= {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"this is not a readable tokenizer ({error})",
                 where=str(folder),
@@ -145,6 +145,13 @@ class TokenizerFacts:
             for role in ("bos", "pad")
         )
         return cls(max(ids.values()) + 1, bos, eos, pad)
+
+
+def _ids(vocabulary: dict[str, int] | list[list[Any]]) -> dict[str, int]:
+    """A Unigram model has pairs of token and score, in the order of their ids."""
+    if isinstance(vocabulary, dict):
+        return dict(vocabulary)
+    return {token: number for number, (token, _) in enumerate(vocabulary)}
 
 
 def _special_id(names: dict[str, Any], role: str, ids: dict[str, int], folder: Path) -> int:

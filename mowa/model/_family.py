@@ -80,8 +80,11 @@ def load_model(folder: Path) -> Any:
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        first_line = str(error).strip().partition("\n")[0]
+    except (
+        OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError,
+        StrictDataclassError,
+    ) as error:  # fmt: skip
+        first_line = " ".join(str(error).split())[:300]
         raise DataError(f"the model cannot be read: {first_line}", where=str(folder)) from error
     finally:
         if showed_bars:

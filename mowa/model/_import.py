@@ -15,6 +15,8 @@ from mowa.execution import Context
 from mowa.model._config import ImportModelConfig, TokenizerFacts
 from mowa.workspace import Inputs, Metrics, digest, disk_error
 
+# transformers reads the one file where it is there, else the parts that the index names.
+_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _SETTINGS = (
     "config.json",
     "generation_config.json",
@@ -22,8 +24,9 @@ _SETTINGS = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     "chat_template.jinja",
-    "model.safetensors.index.json",
+    _INDEX,
 )
+_ATTENTION = ("attn_implementation", "_attn_implementation")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -57,22 +60,31 @@ def run(_config: ImportModelConfig, inputs: Inputs, out: Path, context: Context)
             where=str(root),
             fix="save the model with save_pretrained(..., safe_serialization=True)",
         )
-    for name in [name for name in _SETTINGS if name in hashes] + weights:
-        _copy(root / name, out / name)
-        if digest(out / name) != hashes[name]:
-            raise DataError(
-                "it changed since the inventory", where=str(root / name), fix="run again"
-            )
+    settings = [name for name in _SETTINGS if name in hashes]
+    if _WHOLE in weights:
+        weights = [_WHOLE]
+        settings = [name for name in settings if name != _INDEX]
+    for name in settings:
+        _take(root / name, out / name, hashes[name])
+    family = _family(out / "config.json")
+    if _INDEX in settings:
+        weights = _parts(out / _INDEX, weights)
+    for name in weights:
+        _take(root / name, out / name, hashes[name])
     parameters = sum(_parameters(out / name) for name in weights)
-    _check_index(out, weights)
     facts = TokenizerFacts.read(out)
-    settings: dict[str, Any] = json.loads((out / "config.json").read_text("utf-8"))
     return {
         "parameters": parameters,
-        "family": settings.get("model_type"),
+        "family": family,
         "vocab_size": facts.vocab_size,
         "files": len(weights),
     }
+
+
+def _take(path: Path, target: Path, wanted: str) -> None:
+    _copy(path, target)
+    if digest(target) != wanted:
+        raise DataError("it changed since the inventory", where=str(path), fix="run again")
 
 
 def _copy(path: Path, target: Path) -> None:
@@ -100,13 +112,11 @@ def _parameters(path: Path) -> int:
         raise DataError(f"these weights cannot be read ({error})", where=str(path)) from error
 
 
-def _check_index(out: Path, weights: list[str]) -> None:
-    index = out / "model.safetensors.index.json"
-    if not index.exists():
-        return
+def _parts(index: Path, weights: list[str]) -> list[str]:
+    """The files that `index` names; others beside them, such as a copy in another form, are not."""
     try:
         wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"the index cannot be read ({error})", where=str(index)) from error
     if missing := sorted(wanted - set(weights)):
         raise DataError(
@@ -114,3 +124,35 @@ def _check_index(out: Path, weights: list[str]) -> None:
             where=str(index),
             fix="copy all of them",
         )
+    return sorted(wanted)
+
+
+def _family(path: Path) -> str:
+    """What config.json says that the model is; refuses what would reach beyond the folder."""
+    try:
+        settings: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        family = str(settings["model_type"])
+        ways = [str(settings.get(key, "")) for key in _ATTENTION]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"it does not say what model it is ({error!r})", where=str(path), fix="copy it anew"
+        ) from error
+    if settings.get("quantization_config"):
+        raise DataError(
+            "the weights are quantized, which cannot be trained further",
+            where=str(path),
+            fix="take the same model in bfloat16 or float32",
+        )
+    # A kernel's name there is that of a repository, from which transformers would fetch code.
+    for key, way in zip(_ATTENTION, ways, strict=True):
+        if "/" in way:
+            raise DataError(
+                f"{key} = {way!r} would fetch code from elsewhere", where=str(path), fix="remove it"
+            )
+    if settings.get("transformers_weights"):
+        raise DataError(
+            "transformers_weights names other files for the weights",
+            where=str(path),
+            fix="remove it",
+        )
+    return family

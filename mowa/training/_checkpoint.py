@@ -37,6 +37,7 @@ from mowa.workspace import digest, disk_error
 
 _STATE = "state.json"
 _FORMAT = 2
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,11 @@ class Checkpoints:
             problem, state = "", {}
             try:
                 state = _read(self.folder / name, self._ranks)
-            except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            except _DAMAGE as error:
                 problem = str(error)
             if not self._ranks.most(bool(problem)):
                 return Checkpoint(self.folder / name, state)
+            problem = problem or "another process cannot read its part"
             say(f"checkpoint {name} is damaged ({problem}); trying the one before")
         return None
 
@@ -171,7 +173,7 @@ class Checkpoints:
         """
         try:
             return Checkpoint(self.folder / name, _read(self.folder / name, self._ranks))
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except _DAMAGE as error:
             raise MowaError(
                 f"the checkpoint is damaged ({error})",
                 where=str(self.folder / name),
@@ -224,12 +226,13 @@ class Checkpoints:
                 self._remove(target)
             partial.replace(target)
             _flush(self.folder)
-            self._thin(self._keep)
+            self._thin(self._keep, newest=target.name)
         if group is not None:
             dist.barrier(group=group)
 
-    def _thin(self, keep: int) -> None:
-        names = self.names()
+    def _thin(self, keep: int, *, newest: str | None = None) -> None:
+        # A newer one than was just written is a damaged one, which `latest` has passed over.
+        names = [name for name in self.names() if newest is None or name <= newest]
         for name in names[: len(names) - keep]:
             step = int(name.removeprefix("step-"))
             if not (self._keep_every and step % self._keep_every == 0):

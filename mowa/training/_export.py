@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-from mowa.errors import UsageError
+from mowa.errors import MowaError, UsageError
 from mowa.inference import TorchEngine
 from mowa.training._checkpoint import Checkpoint, Checkpoints, written_error
 from mowa.training._config import PretrainConfig
@@ -85,13 +88,31 @@ def export_checkpoint(run: Path, out: Path, *, step: int | None = None) -> Check
             fix=f"checkpoints that are there: {there}; keep_optimizer and keep_checkpoint_every"
             " keep them when a run ends",
         )
-    found = checkpoints.read(wanted or names[-1])
+    name = wanted or names[-1]
+    with _while_it_is_there(checkpoints.folder / name):
+        found = checkpoints.read(name)
     config = AutoConfig.from_pretrained(run, local_files_only=True, trust_remote_code=False)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    found.load({f"model/{name}": value.detach() for name, value in model.named_parameters()})
+    with _while_it_is_there(found.path):
+        found.load({f"model/{name}": value.detach() for name, value in model.named_parameters()})
     out.mkdir(parents=True, exist_ok=True)
     write_model(model, run, out)
     return found
+
+
+@contextmanager
+def _while_it_is_there(checkpoint: Path) -> Iterator[None]:
+    """The run removes its older checkpoints meanwhile."""
+    try:
+        yield
+    except (OSError, CheckpointException, MowaError):
+        if checkpoint.exists():
+            raise
+        raise UsageError(
+            "the run has removed this checkpoint while it was read",
+            where=str(checkpoint),
+            fix="export again, or a step of those that keep_checkpoint_every keeps",
+        ) from None
 
 
 def _copy_tokenizer(tokenizer: Path, out: Path) -> None:

@@ -156,7 +156,8 @@ class Forward(nn.Module):
         if how == "measure":
             return cross_entropy_sum(self.model(**inputs, use_cache=False).logits, rows.labels)
         # `labels` would be shifted by one position; these are in place, and said to be.
-        output = self.model(**inputs, labels=rows.labels, shift_labels=rows.labels, use_cache=False)
+        labels = _never_none(rows.labels)
+        output = self.model(**inputs, labels=labels, shift_labels=labels, use_cache=False)
         return output.loss * (rows.labels >= 0).sum()  # type: ignore[no-any-return]
 
     def _inputs(self, rows: Rows) -> dict[str, Any]:
@@ -203,6 +204,12 @@ class Forward(nn.Module):
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._autocasts)
+
+
+def _never_none(labels: Tensor) -> Tensor:
+    """The mean over no labels would not be a number: rows without any get one."""
+    first = torch.arange(labels.numel(), device=labels.device).view(labels.shape) == 0
+    return labels.masked_fill(first & (labels < 0).all(), 0)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from mowa.training._stop import StoppedEarly
 from mowa.workspace import Artifact, Inputs, write_text
 
 JOB = "job.json"
+LOG = "processes.log"
 _WORKER = ["-m", "mowa.training._worker"]
 _MARK = "mowa:"  # begins a line in which the first process says something to its parent
 _KINDS = {
@@ -44,7 +46,7 @@ def train_in_processes(
         "--nproc-per-node", str(config.processes), *_WORKER, str(out / JOB),
     ]  # fmt: skip
     # A file: standard output is for what the processes say, and they may say much on the other.
-    log = out / "processes.log"
+    log = out / LOG
     with log.open("w", encoding="utf-8") as other, _forwarding(out):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other, text=True)  # noqa: S603 - our own module
         assert process.stdout is not None
@@ -57,14 +59,26 @@ def train_in_processes(
     if error is not None:
         raise error
     if code:
-        tail = log.read_text("utf-8", errors="replace").strip().splitlines()[-1:]
+        why = _why(log.read_text("utf-8", errors="replace"))
         raise MowaError(
-            f"a training process ended with code {code}" + "".join(f": {line}" for line in tail),
+            f"a training process ended with code {code}" + (why and f": {why}"),
             where=str(log),
             fix="read that file; run again to go on from the last checkpoint",
         )
-    log.unlink()
-    (out / JOB).unlink()
+
+
+def clear_job(out: Path) -> None:
+    """Remove what the processes had of their own in `out`, also those of a run before."""
+    for name in (JOB, LOG):
+        (out / name).unlink(missing_ok=True)
+
+
+def _why(log: str) -> str:
+    """The signal that ended the first process to end, which torchrun tells, or the first error."""
+    if killed := re.search(r"Signal \d+ \(\w+\)", log.rpartition("Root Cause")[2]):
+        return killed[0]
+    error = re.search(r"^[\w.]+(?:Error|Exception): .+", log, re.MULTILINE)
+    return error[0] if error else log.strip().rpartition("\n")[2]
 
 
 def write_job(config: PretrainConfig, inputs: Inputs, out: Path) -> None:

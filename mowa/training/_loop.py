@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from mowa.errors import MowaError, UsageError
+from mowa.errors import DataError, MowaError, UsageError
 from mowa.execution import Progress
 from mowa.training._checkpoint import Checkpoint, Checkpoints
 from mowa.training._config import PretrainConfig
 from mowa.training._distribution import Ranks, reduce_gradients_next, share
 from mowa.training._forward import Forward, Rows, stack
 from mowa.training._held_out import BitsPerByte, HeldOut, bits_per_byte
-from mowa.training._memory import find_micro_batch, out_of_memory, peak_memory
+from mowa.training._memory import explained_memory, find_micro_batch, peak_memory
 from mowa.training._meters import meters
 from mowa.training._metrics import MetricsLog
 from mowa.training._optimizer import Optimizers, freeze
@@ -168,13 +168,16 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
 
     if config.check_forward:
         agree_with_model(forward, example(1), progress.say)
+    elif found:
+        # What was found to be the model's own loss when the run began.
+        forward.head = found.state["arithmetic"]["head"]
+        if found.state["arithmetic"]["device"] == device.type:
+            forward.use_attention(found.state["arithmetic"]["attention"])
     micro = found.state["arithmetic"]["micro_batch_size"] if found else None
     micro = config.micro_batch_size or micro
     if micro is None and device.type == "cuda":
-        micro = find_micro_batch(
-            lambda size: torch.autograd.backward(forward(example(size))),
-            most=-(-config.blocks_per_batch // ranks.world),
-            ranks=ranks,
+        micro = _largest_micro_batch(
+            forward, optimizers, example, -(-config.blocks_per_batch // ranks.world), ranks
         )
     micro = micro or choose_micro_batch(
         None, config.sequence_length, device, compiled=config.compile
@@ -193,15 +196,14 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     }
 
     run = Run(precision, str(device), micro, forward.attention, forward.head, step=first)
-    spikes = SpikeGuard(config.skip_spikes)
     start_from = found or (beginning.checkpoint if beginning else None)
+    spikes = SpikeGuard(config.skip_spikes, start_from.state["spikes"] if start_from else ())
     if start_from:
         _restore(start_from, model, optimizers, ranks, device)
     if found:
         run.step, run.tokens = found.step, found.state["tokens"]
         run.seconds, run.skipped = found.state["seconds"], list(found.state["skipped"])
         run.joules = found.state["joules"]
-        spikes = SpikeGuard(config.skip_spikes, found.state["spikes"])
         progress.say(f"going on from update {run.step:,} of {last_step:,}")
         _say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
     log = MetricsLog(
@@ -240,6 +242,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     spent_before, joules_before, update_seconds = run.seconds, run.joules, 0.0
     if not found:
         line = measure()
+        _refuse_broken(line["held_out_bpb"])
         log.write(step=run.step, steps=last_step, **line)
         progress.say(f"update {run.step:,} of {last_step:,}: {_bpb(line)} on held-out documents")
 
@@ -255,7 +258,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         ) as meter,
         _loader(lambda step: rows_at(step, micro), range(run.step, last_step)) as batches,
         _no_collections(),
-        _explained_memory(config, micro),
+        explained_memory(config, micro),
         progress.task("training", total=last_step, done=run.step) as advance,
     ):
         for targets, passes in batches:
@@ -337,6 +340,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 run.energy = f"{counted.how}: {counted.of}"
             if stopping and not last:
                 checkpoints.finish()
+                if ranks.is_first:
+                    stop.clear()
                 raise _stopped(stop.reason, run.step, last_step)
 
     checkpoints.finish()
@@ -377,14 +382,6 @@ def _no_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-@contextmanager
-def _explained_memory(config: PretrainConfig, micro: int) -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise out_of_memory(error, config, micro) from error
-
-
 def _is_due(config: PretrainConfig, step: int, seconds: float, ranks: Ranks) -> bool:
     by_time, by_steps = config.checkpoint_every_seconds, config.checkpoint_every_steps
     for every in (by_steps, config.keep_checkpoint_every):
@@ -392,6 +389,24 @@ def _is_due(config: PretrainConfig, step: int, seconds: float, ranks: Ranks) -> 
             return True
     # Clocks differ: one process's is everybody's.
     return bool(by_time) and bool(ranks.most(ranks.is_first and seconds >= by_time))
+
+
+def _largest_micro_batch(
+    forward: Forward,
+    optimizers: Optimizers,
+    example: Callable[[int], Rows],
+    most: int,
+    ranks: Ranks,
+) -> int:
+    """Found by trying, beside all that an update holds: the optimizers' state, and gradients."""
+    optimizers.prepare()
+    try:
+        return find_micro_batch(
+            lambda size: torch.autograd.backward(forward(example(size))), most=most, ranks=ranks
+        )
+    finally:
+        # What was tried must not count in the first update.
+        optimizers.drop_gradients()
 
 
 def _compile(forward: Forward, example: Rows, say: Callable[[str], None]) -> bool:
@@ -424,6 +439,15 @@ def _refuse_other_run(found: Checkpoint, identity: dict[str, Any]) -> None:
             f"checkpoint {found.name} belongs to another run: its {', '.join(differing)} differ",
             where="checkpoints",
             fix="remove this step's unfinished artifact and run again, which trains from the start",
+        )
+
+
+def _refuse_broken(bpb: float | None) -> None:
+    if bpb is not None and not math.isfinite(bpb):
+        raise DataError(
+            f"before the first update, the model has {bpb} bits per byte on held-out documents:"
+            " some of its weights are not numbers, or overflow",
+            fix='read another copy of the model; where precision is "bf16", try "fp32"',
         )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -53,7 +54,20 @@ def find_micro_batch(run: Callable[[int], None], *, most: int, ranks: Ranks) -> 
     return size
 
 
-def out_of_memory(error: BaseException, config: PretrainConfig, micro: int) -> MowaError:
+@contextmanager
+def explained_memory(config: PretrainConfig, micro: int) -> Iterator[None]:
+    """Where memory runs out in the block, say what to change; `micro` blocks are computed at once.
+
+    Raises:
+        MowaError: In place of torch's error.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise _out_of_memory(error, config, micro) from error
+
+
+def _out_of_memory(error: BaseException, config: PretrainConfig, micro: int) -> MowaError:
     """What to change, with the numbers of this run."""
     first_line = str(error).strip().partition("\n")[0]
     ways = []

@@ -80,6 +80,12 @@ def meters(
     if not counts:
         yield Meters(sizes, sequence_length, peak and peak * world, None)
         return
-    gpus = list(range(local)) if device.type == "cuda" else []
-    with EnergyMeter(gpus=gpus, watts=watts, watts_are=watts_are) as energy:
+    with EnergyMeter(
+        gpus=_gpus(local) if device.type == "cuda" else [], watts=watts, watts_are=watts_are
+    ) as energy:
         yield Meters(sizes, sequence_length, peak and peak * world, energy)
+
+
+def _gpus(count: int) -> list[str]:
+    """NVML's names of torch's first GPUs: it counts others where CUDA_VISIBLE_DEVICES is set."""
+    return [f"GPU-{torch.cuda.get_device_properties(n).uuid}" for n in range(count)]

@@ -11,9 +11,10 @@ from mowa.execution import Context
 from mowa.training._checkpoint import Checkpoints
 from mowa.training._config import PretrainConfig
 from mowa.training._export import continue_prompts
-from mowa.training._launch import train_in_processes
+from mowa.training._launch import clear_job, train_in_processes
 from mowa.training._metrics import read_metrics
 from mowa.training._report import write_report
+from mowa.training._stop import StopRequest
 from mowa.training._train import TRAINED, train_here
 from mowa.workspace import Inputs, Metrics, write_text
 
@@ -35,6 +36,8 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path, context: Context) -> 
         MowaError: Where training diverges or a checkpoint belongs to another run.
         StoppedEarly: Where the run was asked to stop.
     """
+    # One that came too late for a run before; whatever comes from here on counts.
+    StopRequest(out).clear()
     if not (out / _FINISHED).exists():
         if not (out / TRAINED).exists():
             if config.processes > 1 and "RANK" not in os.environ:
@@ -43,7 +46,8 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path, context: Context) -> 
                 train_here(config, inputs, out, context.progress)
         _finish(config, out)
     (out / TRAINED).unlink(missing_ok=True)
-    (out / "stop").unlink(missing_ok=True)
+    clear_job(out)
+    StopRequest(out).clear()
     finished: Metrics = json.loads((out / _FINISHED).read_text("utf-8"))
     checkpoints = Checkpoints(out / "checkpoints", keep_every=config.keep_checkpoint_every)
     if config.keep_optimizer:

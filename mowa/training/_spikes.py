@@ -13,8 +13,9 @@ _LEAST = 64  # before so many updates, nothing is known of what is usual
 class SpikeGuard:
     """Tells an update whose loss or gradient norm is far above those of the last 128.
 
-    As OLMo-core's ``SkipStepOptimizer``: more than `sigma` standard deviations above the mean. A
-    value that is told is not counted among the usual ones.
+    As OLMo-core's ``SkipStepOptimizer``: more than `sigma` standard deviations above the mean of
+    all that was seen. What is told counts too: else, where text of another kind begins, and the
+    loss is higher from there on, every update would be left out to the end of the run.
 
     Args:
         sigma: How many; None: nothing is ever told.
@@ -26,15 +27,15 @@ class SpikeGuard:
         self._seen = deque(((loss, norm) for loss, norm in seen), maxlen=_WINDOW)
 
     def is_spike(self, loss: float, norm: float) -> bool:
-        """Is it one? Remembers it where it is not."""
+        """Is it one? Remembers it."""
         if self._sigma is None:
             return False
-        if len(self._seen) >= _LEAST:
-            for value, usual in zip((loss, norm), zip(*self._seen, strict=True), strict=True):
-                if value > fmean(usual) + self._sigma * pstdev(usual):
-                    return True
+        told = len(self._seen) >= _LEAST and any(
+            value > fmean(usual) + self._sigma * pstdev(usual)
+            for value, usual in zip((loss, norm), zip(*self._seen, strict=True), strict=True)
+        )
         self._seen.append((loss, norm))
-        return False
+        return told
 
     def state(self) -> list[tuple[float, float]]:
         """What a checkpoint holds of it."""

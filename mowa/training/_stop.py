@@ -36,7 +36,7 @@ class StopRequest:
         return bool(self.reason)
 
     def clear(self) -> None:
-        """Forget it: another run begins."""
+        """It has been obeyed, or was for a run that is no more."""
         self.file.unlink(missing_ok=True)
 
 
@@ -44,7 +44,6 @@ class StopRequest:
 def stop_request(folder: Path) -> Iterator[StopRequest]:
     """Listen for requests to stop, and put the handlers back afterwards."""
     request = StopRequest(folder)
-    request.clear()
     # Only the main thread may listen; elsewhere the file is the way.
     listens = threading.current_thread() is threading.main_thread()
 

@@ -17,6 +17,7 @@ from mowa.training._distribution import joined
 from mowa.training._export import write_model, write_settings
 from mowa.training._held_out import HeldOut
 from mowa.training._loop import Beginning, Data, train
+from mowa.training._memory import explained_memory
 from mowa.training._order import Stage, TrainingOrder
 from mowa.training._plan import PackingPlan
 from mowa.training._runtime import choose_device, choose_precision, numerics
@@ -71,20 +72,21 @@ def train_here(config: PretrainConfig, inputs: Inputs, out: Path, progress: Prog
         )
         if ranks.is_first:
             write_settings(model, tokenizer, out)
-        run = train(
-            config,
-            model,
-            optimizer=config.optimizer_for(new=read is None),
-            precision=precision,
-            data=Data(order, splits, held_out, names),
-            out=out,
-            identity=identity,
-            threads=threads,
-            progress=progress,
-            ranks=ranks,
-            device=device,
-            beginning=beginning,
-        )
+        with explained_memory(config, config.micro_batch_size or 1):
+            run = train(
+                config,
+                model,
+                optimizer=config.optimizer_for(new=read is None),
+                precision=precision,
+                data=Data(order, splits, held_out, names),
+                out=out,
+                identity=identity,
+                threads=threads,
+                progress=progress,
+                ranks=ranks,
+                device=device,
+                beginning=beginning,
+            )
         write_model(model, tokenizer, out, ranks)
         facts_of_run = {
             **asdict(run),
@@ -168,7 +170,9 @@ def _beginning(
     if config.start != "checkpoint":
         return None
     found = (
-        Checkpoints(read.path / "checkpoints").latest(progress.say) if read is not None else None
+        Checkpoints(read.path / "checkpoints", cleans=False).latest(progress.say)
+        if read is not None
+        else None
     )
     if found is None:
         raise UsageError(

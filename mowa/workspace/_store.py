@@ -209,11 +209,20 @@ class Workspace:
 
     def leftovers(self) -> Iterator[tuple[Path, str, str]]:
         """Unfinished builds that no living process works on: folder, name, version."""
+        for folder, name, version in self.unfinished():
+            if not self.is_being_made(name, version):
+                yield folder, name, version
+
+    def is_being_made(self, name: str, version: str) -> bool:
+        """Does a living process work on it?"""
+        return is_locked(self._lock_path(name, version))
+
+    def unfinished(self) -> Iterator[tuple[Path, str, str]]:
+        """All unfinished builds, those that are being made too: folder, name, version."""
         for folder in sorted((self._own / "partial").glob("*/*@*")):
             step, _, rest = folder.name.partition("@")
             name, version = f"{folder.parent.name}/{step}", rest.rpartition("-")[0]
-            finished = (folder / "out" / RECORD).exists()  # only to be put in its place
-            if not finished and not is_locked(self._lock_path(name, version)):
+            if not (folder / "out" / RECORD).exists():  # else only to be put in its place
                 yield folder, name, version
 
     def _put(self, made: Artifact, say: Callable[[str], None] | None = None) -> Artifact:

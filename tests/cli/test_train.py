@@ -1,18 +1,23 @@
 import json
+import shutil
 import sys
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from rich.console import Console
 from transformers import AutoModelForCausalLM
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 from tiny_training import make_world, pretrain
 
-from mowa.cli import app
+from mowa.cli import _train, app
 from mowa.cli._train import sparkline
 from mowa.errors import UsageError
-from mowa.training._checkpoint import Checkpoints
+from mowa.training._checkpoint import Checkpoint, Checkpoints
+from mowa.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,43 @@ def test_a_run_is_stopped_by_a_file(tmp_path, capsys):
     assert "exit code 75" in capsys.readouterr().out
 
 
+@pytest.fixture
+def begun(tmp_path):
+    """A workspace in which the step tiny/base is not finished, and the folder of that build."""
+    store = Workspace.open(tmp_path / "workspace", create=True)
+    out = store.partial("tiny/base", "dev", "a" * 32) / "out"
+    out.mkdir(parents=True)
+    (out / "metrics.jsonl").write_text(json.dumps({"step": 0, "steps": 9}) + "\n")
+    return store, out
+
+
+def test_a_run_that_goes_on_is_found_by_its_name_and_stopped(begun, capsys):
+    store, out = begun
+    with store.lock("tiny/base", "dev", wait=False):
+        invoke("train", "watch", "tiny/base", "--once", "--workspace", store.root)
+        assert "no update yet" in capsys.readouterr().out
+        invoke("train", "stop", "tiny/base", "--workspace", store.root)
+    assert (out / "stop").exists()
+
+
+def test_a_run_that_ends_while_it_is_watched_is_shown_to_its_end(trained, begun, monkeypatch):
+    """What was being made is then in another place."""
+    store, out = begun
+    shown = Console(file=StringIO(), force_terminal=True, width=120)
+    monkeypatch.setattr(_train, "console", shown)
+    monkeypatch.setattr(Workspace, "get", lambda *_: SimpleNamespace(path=trained))
+    monkeypatch.setattr(_train.time, "sleep", lambda _: shutil.rmtree(out.parent))
+    invoke("train", "watch", "tiny/base", "--workspace", store.root)
+    assert "8 of 8" in shown.file.getvalue()
+
+
+def test_a_run_that_no_process_works_on_cannot_be_stopped(begun):
+    store, out = begun
+    with pytest.raises(UsageError, match="this run has ended"):
+        invoke("train", "stop", "tiny/base@dev", "--workspace", store.root)
+    assert not (out / "stop").exists()
+
+
 @pytest.mark.parametrize("step", [None, 4])
 def test_a_checkpoint_becomes_a_model_with_the_weights_it_holds(trained, tmp_path, step):
     out = tmp_path / "model"
@@ -66,6 +108,26 @@ def test_a_checkpoint_becomes_a_model_with_the_weights_it_holds(trained, tmp_pat
         final = AutoModelForCausalLM.from_pretrained(trained)
         pairs = zip(model.parameters(), final.parameters(), strict=True)
         assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("moment", ["names", "read", "load"])
+def test_a_checkpoint_that_the_run_removes_meanwhile_is_told_of(
+    trained, tmp_path, monkeypatch, moment
+):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    kind = Checkpoint if moment == "load" else Checkpoints
+    real = getattr(kind, moment)
+
+    def meanwhile(self, *arguments):
+        result = None if moment == "load" else real(self, *arguments)
+        shutil.rmtree(run / "checkpoints" / "step-00000008", ignore_errors=True)
+        return real(self, *arguments) if moment == "load" else result
+
+    monkeypatch.setattr(kind, moment, meanwhile)
+    with pytest.raises(UsageError, match="removed this checkpoint while it was read"):
+        invoke("train", "export", run, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_what_cannot_be_exported_says_what_is_there(trained, tmp_path):

@@ -95,6 +95,56 @@ def test_weights_that_are_cut_short_are_named(folder, tmp_path):
     assert part.name in str(caught.value)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_weights_that_lie_there_twice_are_taken_once(folder, tmp_path, whole):
+    """Mistral's folders have their weights in another form too."""
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    if whole:
+        model.save_pretrained(folder)
+        (folder / "model.safetensors.index.json").write_text("{}")
+    (folder / "consolidated.safetensors").write_bytes(min(folder.glob("m*.safe*")).read_bytes())
+    metrics = imported(folder, tmp_path / "out")
+    assert not (tmp_path / "out" / "consolidated.safetensors").exists()
+    assert metrics["parameters"] == PARAMETERS
+    assert (metrics["files"] == 1) == whole
+    load_model(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("text", ["{", "[]", '{"model": 3}'])
+def test_settings_that_are_broken_are_named(folder, tmp_path, name, text):
+    (folder / name).write_text(text)
+    with pytest.raises(DataError) as caught:
+        imported(folder, tmp_path / "out")
+    assert name in str(caught.value) or name.startswith("tokenizer")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"quantization_config": {"quant_method": "fp8"}}, "the weights are quantized"),
+        ({"attn_implementation": "some/kernel"}, "would fetch code from elsewhere"),
+        ({"_attn_implementation": "some/kernel"}, "would fetch code from elsewhere"),
+        ({"transformers_weights": "../model.safetensors"}, "names other files"),
+    ],
+)
+def test_settings_that_reach_beyond_the_folder_are_refused(folder, tmp_path, settings, message):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    with pytest.raises(DataError, match=message):
+        imported(folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"quantization_config": {"quant_method": "fp8"}}, {"hidden_size": "x"}]
+)
+def test_settings_that_transformers_stumbles_over_are_an_error_of_ours(folder, settings):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    with pytest.raises(DataError, match="the model cannot be read"):
+        load_model(folder)
+
+
 def test_pickles_are_refused(folder, tmp_path):
     for path in folder.glob("*.safetensors"):
         path.unlink()

@@ -128,6 +128,12 @@ def test_facts_of_a_tokenizer_are_read_from_its_files(tmp_path):
     assert TokenizerFacts.read(tmp_path) == TokenizerFacts(5, bos_id=0, eos_id=1, pad_id=2)
 
 
+def test_ids_of_a_unigram_tokenizer_are_their_places_not_their_scores(tmp_path):
+    scores = [["<s>", 0.0], ["</s>", 0.0], ["<pad>", 0.0], ["a", -2.5], ["b", -3.5]]
+    _write_tokenizer(tmp_path, names={"eos_token": "</s>"}, vocab=scores)
+    assert TokenizerFacts.read(tmp_path).vocab_size == 5
+
+
 def test_a_tokenizer_without_bos_and_padding_has_eos_in_their_place(tmp_path):
     _write_tokenizer(tmp_path, names={"bos_token": None, "eos_token": "</s>"})
     assert TokenizerFacts.read(tmp_path) == TokenizerFacts(5, bos_id=1, eos_id=1, pad_id=1)

@@ -88,6 +88,19 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, file, 
     assert lines[0].startswith("checkpoint step-00000002 is damaged")
 
 
+def test_what_is_written_after_a_damaged_one_is_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=1, keep_every=10)
+    for step in (10, 20):
+        save(checkpoints, step)
+    (tmp_path / "step-00000020" / "state.json").write_text("{")
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    assert said(checkpoints)[0].step == 10
+    save(checkpoints, 15)
+    assert said(checkpoints)[0].step == 15
+    save(checkpoints, 25)
+    assert checkpoints.names() == ["step-00000025"]
+
+
 def test_a_checkpoint_of_another_format_is_passed_over(tmp_path):
     save(Checkpoints(tmp_path), 1)
     path = tmp_path / "step-00000001" / "state.json"
@@ -95,6 +108,14 @@ def test_a_checkpoint_of_another_format_is_passed_over(tmp_path):
     found, lines = said(Checkpoints(tmp_path))
     assert found is None
     assert "its format is 99" in lines[0]
+
+
+@pytest.mark.parametrize("text", ["[]", '{"format": 2, "files": []}', '{"format": 2}'])
+def test_a_state_that_is_something_else_is_passed_over(tmp_path, text):
+    save(Checkpoints(tmp_path), 1)
+    save(Checkpoints(tmp_path), 2)
+    (tmp_path / "step-00000002" / "state.json").write_text(text)
+    assert said(Checkpoints(tmp_path))[0].step == 1
 
 
 def test_saving_a_step_again_replaces_it(tmp_path):

@@ -1,10 +1,12 @@
 """Going on from a model: from its weights, or from its last checkpoint as if it had never ended."""
 
 import dataclasses
+import json
 import signal
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -265,6 +267,30 @@ def test_a_run_that_is_asked_to_stop_saves_and_asks_to_be_started_again(world, t
     assert losses(out) == losses(tmp_path / "whole")
 
 
+@contextmanager
+def asked_while_it_measures(out, monkeypatch):
+    """A run in the block is stopped after its first update."""
+    real = _loop.bits_per_byte
+
+    def asked(*arguments, **options):
+        (out / "stop").touch()
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_loop, "bits_per_byte", asked)
+        with pytest.raises(StoppedEarly, match="saved after update 1 of 12"):
+            yield
+
+
+def test_a_request_before_the_first_update_is_not_lost(world, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with asked_while_it_measures(out, monkeypatch):
+        go(world, out, *inputs_of(world).artifacts)
+    (out / "stop").touch()  # of a run that was killed before it saw it
+    assert go(world, out, *inputs_of(world).artifacts)["steps"] == 12
+    assert not (out / "stop").exists()
+
+
 def _ask_after(out, step, how):
     for _ in range(4000):
         lines = read_metrics(out / "metrics.jsonl")
@@ -314,6 +340,27 @@ def test_a_spike_is_what_is_far_above_the_last_updates():
     assert not SpikeGuard(None, guard.state()).is_spike(1e9, 1e9)
 
 
+def test_a_loss_that_stays_higher_is_soon_the_usual_one():
+    """As where a stage begins with text of another kind."""
+    draw = np.random.default_rng(0)
+    guard = SpikeGuard(6.0)
+    told = [guard.is_spike(3 + (n >= 200) + draw.normal() / 100, 1.0) for n in range(300)]
+    assert 0 < sum(told) < 8
+
+
+def test_a_run_that_is_made_longer_knows_what_losses_were_usual(world, tmp_path):
+    tokens, tokenizer = inputs_of(world).artifacts
+    values = {"schedule": "constant", "skip_spikes": 6.0, "keep_optimizer": True}
+    go(world, tmp_path / "base", tokens, tokenizer, steps=4, **values)
+    base = artifact(tmp_path / "base", "model", "tiny/base")
+    go(
+        world, tmp_path / "longer", tokens, tokenizer, base,
+        steps=6, start="checkpoint", **values,
+    )  # fmt: skip
+    (found,) = (tmp_path / "longer" / "checkpoints").glob("*/state.json")
+    assert len(json.loads(found.read_text())["spikes"]) == 6
+
+
 def test_memory_that_runs_out_says_what_to_change(world, tmp_path, monkeypatch):
     from mowa.training._forward import Forward
 
@@ -331,6 +378,46 @@ def test_memory_that_runs_out_says_what_to_change(world, tmp_path, monkeypatch):
         go(world, tmp_path / "out", *inputs_of(world).artifacts)
     assert "micro_batch_size = 1 (it is 2)" in str(caught.value)
     assert "activation_checkpointing = true" in str(caught.value)
+
+
+def test_memory_that_runs_out_before_the_first_update_says_so_too(world, tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(_loop, "agree_with_model", full)
+    with pytest.raises(MowaError, match="memory ran out: CUDA out of memory"):
+        go(world, tmp_path / "out", *inputs_of(world).artifacts)
+
+
+def test_a_model_with_weights_that_are_no_numbers_is_named(world, tmp_path, base):
+    broken = tmp_path / "broken"
+    model = AutoModelForCausalLM.from_pretrained(base.path)
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight[0, 0] = float("nan")
+    model.save_pretrained(broken)
+    tokens, tokenizer = inputs_of(world).artifacts
+    read = artifact(broken, "model", "tiny/broken")
+    with pytest.raises(DataError, match="some of its weights are not numbers"):
+        go(world, tmp_path / "out", tokens, tokenizer, read)
+
+
+def test_a_run_that_goes_on_unchecked_keeps_the_way_that_was_found(world, tmp_path, monkeypatch):
+    """Gemma 2 caps its logits: another output layer would be another loss."""
+    settings = {
+        "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
+        "max_position_embeddings": 64, "final_logit_softcapping": 1.0,
+        "attn_logit_softcapping": None,
+    }  # fmt: skip
+    values = {"architecture": None, "family": {"name": "gemma2", "settings": settings}}
+    inputs = inputs_of(world).artifacts
+    go(world, tmp_path / "whole", *inputs, **values)
+    out = tmp_path / "out"
+    with asked_while_it_measures(out, monkeypatch):
+        go(world, out, *inputs, **values)
+    metrics = go(world, out, *inputs, check_forward=False, **values)
+    assert metrics["head"] == "full"
+    assert losses(out) == losses(tmp_path / "whole")
 
 
 def test_layers_that_are_computed_again_give_the_same_model(world, tmp_path):

@@ -154,6 +154,38 @@ def test_a_process_that_dies_is_told_of_and_nothing_is_lost(world, tmp_path, mon
     ).read_bytes()
 
 
+TORCHRUN = """Traceback (most recent call last):
+  File "train.py", line 3, in <module>
+RuntimeError: {error}
+second line
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+============================================================
+Root Cause (first observed failure):
+[0]:
+  exitcode  : {code}
+  traceback : {traceback}
+============================================================
+"""
+
+
+def test_of_a_process_that_died_the_cause_is_told_not_torchruns_last_line():
+    see = "To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html"
+    log = TORCHRUN.format(error="no such file", code="1 (pid: 7)", traceback=see)
+    assert _launch._why(log) == "RuntimeError: no such file"
+    killed = "Signal 9 (SIGKILL) received by PID 7"
+    log = TORCHRUN.format(error="connection closed by peer", code="-9", traceback=killed)
+    assert _launch._why(log) == "Signal 9 (SIGKILL)"
+    assert _launch._why("") == ""
+
+
+def test_nothing_of_processes_before_stays_in_the_model(world, tmp_path):
+    """As after a run in two processes was killed, and went on in one."""
+    (tmp_path / "job.json").write_text("{}")
+    (tmp_path / "processes.log").write_text("old")
+    train(world, tmp_path, 1, steps=3, warmup_steps=0)
+    assert not {"job.json", "processes.log"} & {path.name for path in tmp_path.iterdir()}
+
+
 def test_shares_of_a_batch_are_neighbours_and_all_of_it():
     for world in (1, 2, 3, 4):
         shares = [Ranks(rank, world).mine(range(8)) for rank in range(world)]

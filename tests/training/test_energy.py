@@ -1,9 +1,11 @@
 import threading
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from mowa.training import _energy
+from mowa.training import _energy, _meters
 from mowa.training._energy import EnergyMeter
 
 
@@ -181,3 +183,22 @@ def test_gpus_are_found_with_the_installed_module(clock, monkeypatch):
     modules = {"pynvml": nvml}
     monkeypatch.setattr(_energy, "importlib", SimpleNamespace(import_module=modules.__getitem__))
     assert EnergyMeter(gpus=[0], watts=1, clock=clock).read().how == "nvml"
+
+
+def test_the_gpus_that_are_read_are_those_that_torch_sees(monkeypatch):
+    """With CUDA_VISIBLE_DEVICES torch's first is not NVML's first."""
+    monkeypatch.setattr(
+        _meters.torch.cuda, "get_device_properties", lambda n: SimpleNamespace(uuid=f"{n}-b")
+    )
+    seen = []
+    monkeypatch.setattr(
+        _meters, "EnergyMeter", lambda *, gpus, **_: seen.extend(gpus) or nullcontext()
+    )
+    monkeypatch.setattr(_meters.torch.cuda, "get_device_name", lambda _: "unknown")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    model = SimpleNamespace(config=SimpleNamespace(to_dict=dict))
+    with _meters.meters(
+        model, device=torch.device("cuda"), precision="bf16", world=2, sequence_length=8
+    ):
+        pass
+    assert seen == ["GPU-0-b", "GPU-1-b"]

@@ -99,6 +99,19 @@ def test_packed_documents_have_the_loss_of_each_alone(name):
     assert loss == pytest.approx(alone, rel=2e-5)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("how", ["train", "measure"])
+def test_rows_without_labels_have_no_loss_and_no_gradient(name, how):
+    """Such as a process gets of a last update that is smaller than there are processes."""
+    forward = forward_of(name)
+    agree_with_model(forward, stack([packed(20, 13, 9)], CPU), [].append)
+    loss = forward(stack([Block.empty(48)], CPU), how)
+    assert loss.item() == 0.0
+    torch.autograd.backward(loss)
+    for parameter in forward.model.parameters():
+        assert parameter.grad is None or not parameter.grad.any()
+
+
 def test_routers_are_trained_by_their_own_loss():
     rows = stack([packed(20, 13, 9)], CPU)
     forward = forward_of("mixtral")
