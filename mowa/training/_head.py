@@ -99,7 +99,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         of_hidden, of_weight = ctx.saved_tensors
         scale = grads[0]
         return (
-            None if of_hidden is None else of_hidden * scale.to(of_hidden.dtype),
+            # Not in bf16: body and output layer would get different scales.
+            None if of_hidden is None else (of_hidden.to(scale.dtype) * scale).to(of_hidden.dtype),
             None if of_weight is None else of_weight * scale,
             None,
             None,
