@@ -109,7 +109,7 @@ SIGNALS = {
                 ("speakleash", 1, SPEAKLEASH),
                 ("boilerplate", 2, BOILERPLATE),
                 ("templated", 1, TEMPLATED),
-                ("personal_data", 1, PERSONAL_DATA),
+                ("personal_data", 2, PERSONAL_DATA),
             )
         ),
     )

@@ -15,7 +15,7 @@ from mowa.collect.readers import _pdf
 from mowa.collect.readers._pdf import _date
 from mowa.collect.readers._pdf_heads import running_heads
 from mowa.collect.readers._pdf_pages import Line
-from mowa.collect.readers._pdf_text import cleaned
+from mowa.collect.readers._pdf_text import cleaned, rows_of
 from mowa.collect.readers._pdf_words import joined, mended, words_of
 from mowa.errors import DataError
 from mowa.sample import _pdf as writer
@@ -446,10 +446,12 @@ lines_of_a_page = st.lists(
 
 @given(st.lists(lines_of_a_page, max_size=6))
 def test_no_letter_is_lost_but_those_of_heads(pages):
-    heads = running_heads([[mended(item, swapped=False) for item in page] for page in pages])
+    # Pieces side by side are one line before heads are looked for.
+    rows = [rows_of(mended(item, swapped=False) for item in page) for page in pages]
+    heads = running_heads(rows)
     kept = "".join(
         item.text
-        for number, page in enumerate(pages)
+        for number, page in enumerate(rows)
         for at, item in enumerate(page)
         if (number, at) not in heads
     )

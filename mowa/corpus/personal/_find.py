@@ -1,4 +1,4 @@
-"""The signal `personal_data@1`: how much personal data a text holds, and where; never which."""
+"""The signal `personal_data@2`: how much personal data a text holds, and where; never which."""
 
 from __future__ import annotations
 

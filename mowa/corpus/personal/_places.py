@@ -17,7 +17,7 @@ from mowa.corpus.personal._text import (
 )
 
 _UPPER = "A-ZĄĆĘŁŃÓŚŹŻ"
-_WORD = rf"[{_UPPER}](?:[\w’'-]|\.(?=\w)){{0,30}}"
+_WORD = rf"[{_UPPER}](?:\w|[’'.-](?=\w)){{0,30}}"
 _SMALL = (
     r"(?:gen|ks|św|kard|bp|abp|płk|ppłk|mjr|kpt|por|ppor|prof|dr|inż|hr|im|marsz|rtm|bł|o|br|dyw|bryg"
     r"|[A-ZŁŚŻ]|i|w|we|pod|nad|na|przy|od|z|do|de|van|von|księdza|generała|świętego|świętej)\.?"
