@@ -129,7 +129,10 @@ class SpokenProgress:
 
 
 def _tell(event: str, **values: Any) -> None:
-    print(f"{_MARK}{json.dumps({'event': event, **values})}", flush=True)
+    # In one piece, newline and all: several processes write into one pipe, which keeps pieces of up
+    # to 4,096 bytes whole, and Python would write the newline by itself.
+    sys.stdout.write(f"{_MARK}{json.dumps({'event': event, **values})}\n")
+    sys.stdout.flush()
 
 
 def _listen(lines: Iterable[str], progress: Progress) -> MowaError | None:
@@ -143,7 +146,11 @@ def _listen(lines: Iterable[str], progress: Progress) -> MowaError | None:
             _, marked, text = line.partition(_MARK)
             if not marked:
                 continue
-            said = json.loads(text)
+            try:
+                said = json.loads(text)
+            except ValueError:
+                progress.say(f"a process said what cannot be read: {line.strip()[:200]}")
+                continue
             match said["event"]:
                 case "say":
                     progress.say(said["line"])

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,25 @@ def test_a_job_is_read_as_it_was_written(world, tmp_path):
     assert read == config
     assert [a.fingerprint for a in inputs.artifacts] == ["f" * 32, "e" * 32]
     assert inputs.one("tokens").path == world / "tokens"
+
+
+def test_a_line_that_cannot_be_read_is_shown_and_the_others_are_heard():
+    progress = Lines()
+    lines = [
+        'mowa:{"event": "say", "line": "a"}mowa:{}\n',
+        'x mowa:{"event": "say", "line": "b"}\n',
+    ]
+    assert _launch._listen(lines, progress) is None
+    assert progress.said[0].startswith("a process said what cannot be read")
+    assert progress.said[1:] == ["b"]
+
+
+def test_what_a_process_says_is_written_in_one_piece(monkeypatch):
+    pieces = []
+    stdout = types.SimpleNamespace(write=pieces.append, flush=lambda: None)
+    monkeypatch.setattr(_launch.sys, "stdout", stdout)
+    SpokenProgress(speaks=True).say("hello")
+    assert pieces == ['mowa:{"event": "say", "line": "hello"}\n']
 
 
 def test_only_the_first_process_speaks_but_any_may_fail(capsys):
