@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +98,6 @@ def load_model(folder: Path) -> Any:
         )
     _with_router_loss(model.config)
     return model
-
-
-def read_vocab_size(folder: Path) -> int:
-    """Rows of the embeddings that config.json states."""
-    return int(json.loads((folder / "config.json").read_text("utf-8"))["vocab_size"])
 
 
 def _with_router_loss(config: Any) -> None:

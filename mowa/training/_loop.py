@@ -51,18 +51,6 @@ class Data:
     names: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class Beginning:
-    """Where a run begins that goes on from another one's checkpoint."""
-
-    checkpoint: Checkpoint
-
-    @property
-    def step(self) -> int:
-        """Updates done before."""
-        return self.checkpoint.step
-
-
 @dataclass
 class Run:
     """What the loop counts, and what it leaves besides the weights in the model."""
@@ -94,7 +82,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     progress: Progress,
     ranks: Ranks,
     device: torch.device,
-    beginning: Beginning | None = None,
+    beginning: Checkpoint | None = None,
 ) -> Run:
     """Train `model` in place, from the newest checkpoint under `out` if there is one.
 
@@ -143,13 +131,12 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         autocast=ranks.mesh is None,
     )
     share(forward, ranks)
-    optimizers = Optimizers(
-        model, config, steps=config_steps(data, beginning), precision=precision, optimizer=optimizer
-    )
-    model.train()
-
     first = beginning.step if beginning else 0
     last_step = first + order.steps
+    optimizers = Optimizers(
+        model, config, steps=last_step, precision=precision, optimizer=optimizer
+    )
+    model.train()
 
     def rows_at(step: int, micro: int) -> tuple[int, list[Rows]]:
         """The labels of an update in all processes, and this process's micro-batches."""
@@ -196,7 +183,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     }
 
     run = Run(precision, str(device), micro, forward.attention, forward.head, step=first)
-    start_from = found or (beginning.checkpoint if beginning else None)
+    start_from = found or beginning
     spikes = SpikeGuard(config.skip_spikes, start_from.state["spikes"] if start_from else ())
     if start_from:
         _restore(start_from, model, optimizers, ranks, device)
@@ -346,11 +333,6 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
 
     checkpoints.finish()
     return run
-
-
-def config_steps(data: Data, beginning: Beginning | None) -> int:
-    """Updates that the schedule of the learning rate goes over."""
-    return data.order.steps + (beginning.step if beginning else 0)
 
 
 @contextmanager

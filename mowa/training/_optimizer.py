@@ -151,13 +151,6 @@ class Optimizers:
             for key in ("exp_avg", "exp_avg_sq"):
                 state[key] = torch.zeros_like(parameter, requires_grad=False)
 
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take over what `state` gave."""
-        self.prepare()
-        for path, value in state.items():
-            name, _, key = path.rpartition("/")
-            self._state_of(self._parameters[name])[key].copy_(value)
-
     def _state_of(self, parameter: Tensor) -> dict[str, Any]:
         state: dict[str, Any] = self._owner[id(parameter)].state[parameter]
         return state

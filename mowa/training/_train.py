@@ -11,12 +11,12 @@ from typing import Any
 from mowa.errors import DataError, UsageError
 from mowa.execution import Progress
 from mowa.model import TokenizerFacts, build, build_family, load_model
-from mowa.training._checkpoint import Checkpoints
+from mowa.training._checkpoint import Checkpoint, Checkpoints
 from mowa.training._config import PretrainConfig
 from mowa.training._distribution import joined
 from mowa.training._export import write_model, write_settings
 from mowa.training._held_out import HeldOut
-from mowa.training._loop import Beginning, Data, train
+from mowa.training._loop import Data, train
 from mowa.training._memory import explained_memory
 from mowa.training._order import Stage, TrainingOrder
 from mowa.training._plan import PackingPlan
@@ -166,7 +166,7 @@ def _open(artifact: Artifact, facts: TokenizerFacts, tokenizer: Path) -> TokenSp
 
 def _beginning(
     config: PretrainConfig, read: Artifact | None, progress: Progress
-) -> Beginning | None:
+) -> Checkpoint | None:
     if config.start != "checkpoint":
         return None
     found = (
@@ -180,14 +180,14 @@ def _beginning(
             + ("no model is read" if read is None else f"{read.id} has no checkpoint"),
             fix="read a model that was trained with keep_optimizer = true",
         )
-    return Beginning(found)
+    return found
 
 
 def _order(
     config: PretrainConfig,
     splits: Sequence[TokenSplit],
     names: Sequence[str],
-    beginning: Beginning | None,
+    beginning: Checkpoint | None,
 ) -> TrainingOrder:
     plans = [
         PackingPlan(split.lengths, sequence_length=config.sequence_length, seed=config.seed)
@@ -213,7 +213,7 @@ def _order(
             f" {sum(split.tokens for split in splits):,} tokens",
             fix="lower warmup_steps or global_batch_size, or raise epochs",
         )
-    before = beginning.checkpoint.state["read"] if beginning else {}
+    before = beginning.state["read"] if beginning else {}
     stages = [
         Stage(round(stage.begin * steps), _weights(stage.weights, names)) for stage in config.stages
     ]
@@ -247,7 +247,7 @@ def _epochs(
     order: TrainingOrder,
     splits: Sequence[TokenSplit],
     names: Sequence[str],
-    beginning: Beginning | None,
+    beginning: Checkpoint | None,
 ) -> str:
     read = order.read_until(order.steps)
     parts = [
