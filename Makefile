@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := .venv-core
 
-.PHONY: env quickstart test test-slow test-core lint format clean
+.PHONY: env peers quickstart test test-slow test-core lint format clean
 
 env: $(VENV)/.ready
 
@@ -13,6 +13,10 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[all]'
 	@touch $@
+
+# Other programs that slow and fast tests compare ours with, where they are installed.
+peers: env
+	$(BIN)/python -m pip install --quiet --editable '.[lm-eval]' 'accelerate>=1,<2' 'peft>=0.19,<1'
 
 quickstart: env
 	$(BIN)/mowa quickstart

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from processes import memory
 from record import versions, write_record
 
 from mowa.recipe import Recipe, step_config
@@ -149,11 +150,11 @@ def _train(project: Path, recipe: str, settings: list[str]) -> tuple[float, floa
     sets = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "-m", "mowa", "run", recipe, "--to", "base", "--yes", *sets]
     with subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL) as process:
-        peak, training = 0.0, True
+        peak, training = 0, True
         while process.poll() is None:
             # Read first: whatever the checkpoint takes must not get into a peak that is kept. The
             # checkpoint goes when the model is written, so what was seen once is remembered.
-            found = _peak_bytes(process.pid)
+            found = memory(process=process.pid)
             training = training and not _has_checkpoint(project)
             if training:
                 peak = max(peak, found)
@@ -172,14 +173,6 @@ def _has_checkpoint(project: Path) -> bool:
     """Whether the only checkpoint, behind the last update, is being made: training is over then."""
     folder = project / "workspace/.mowa/partial/quickstart"
     return any(folder.glob("**/checkpoints/*")) if folder.exists() else False
-
-
-def _peak_bytes(process: int) -> float:
-    try:
-        lines = Path(f"/proc/{process}/status").read_text("ascii").splitlines()
-    except OSError:
-        return 0.0
-    return next((float(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def _mowa(arguments: Sequence[str], folder: Path) -> None:

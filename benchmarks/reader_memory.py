@@ -36,6 +36,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+from processes import memory
 from record import versions, write_record
 
 from mowa.collect import ReaderOptions, Record, read_file
@@ -458,29 +459,18 @@ def _read(folder: Path, reader: str) -> dict[str, Any]:
                 skipped += 1
             count = records + skipped
             if count < _EACH or count % 64 == 0:
-                held.append((count, _memory("VmRSS")))
-    end = _memory("VmRSS")
+                held.append((count, memory("VmRSS")))
+    end = memory("VmRSS")
     tenth = next((memory for count, memory in held if count * 10 >= records + skipped), end)
     return {
         "records": records,
         "skipped": skipped,
         "characters": characters,
         "seconds": time.perf_counter() - start,
-        "peak": _memory("VmHWM"),
+        "peak": memory("VmHWM"),
         "tenth": tenth if records + skipped >= _FEW else None,
         "end": end,
     }
-
-
-def _memory(what: str) -> int:
-    """Bytes of memory as the system counts them: VmRSS now, VmHWM at most since the process began.
-
-    `getrusage` would not do: its peak is at least that of the process that started this one.
-    """
-    for line in Path("/proc/self/status").read_text("ascii").splitlines():
-        if line.startswith(f"{what}:"):
-            return int(line.split()[1]) << 10
-    raise SystemExit("the system does not say how much memory a process holds")
 
 
 def _lines(folder: Path) -> dict[str, Any]:

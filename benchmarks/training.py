@@ -11,8 +11,9 @@ update. No row masks documents but those that say so. Each peer gets a virtual e
 user's cache. On a machine that does other things too, `--threads 1 --processor` counts the seconds
 that a trainer has of the processor: waiting for one that is busy elsewhere then costs nothing.
 
-`--minutes M` lets the fastest peer train M minutes at each of `--rates`, and ours, as it is
-shipped, half as long: when does it reach the bits per byte of the peer's best run? `--memory` is
+`--minutes M` lets the fastest peer train M minutes at the best of `--rates` (which is found in
+`--tune-minutes` each, else in runs of M), and ours, as it is shipped, half as long: when does it
+reach the bits per byte of the peer's run? `--memory` is
 the peak at vocabularies of 32k and 128k; `--tokenise` the step `tokens` beside `datasets.map`;
 `--smoke` a toy without peers, in seconds.
 """
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from processes import environment, in_own_process
 from record import versions, write_record
 from training_data import (
     artifact,
@@ -50,6 +52,7 @@ from transformers import AutoModelForCausalLM
 from mowa.execution import PlainProgress
 from mowa.model import ArchitectureConfig, TokenizerFacts, build
 from mowa.training import PretrainConfig
+from mowa.training._export import export_checkpoint
 from mowa.training._metrics import read_metrics
 from mowa.training._runtime import choose_precision
 from mowa.training._train import train_here
@@ -147,56 +150,40 @@ def run_ours(job: dict[str, Any]) -> dict[str, Any]:
         "stamps": [(wall - began, processor) for wall, processor in stamps],
         "loss": lines[-1]["loss"],
         "peak_bytes": peak_bytes(),
-        "curve": [(x["seconds"], x["held_out_bpb"]) for x in lines if x.get("held_out_bpb")],
         "micro": json.loads((out / "trained.json").read_text("utf-8"))["micro_batch_size"],
     }
     if job["measure"]:
-        model = AutoModelForCausalLM.from_pretrained(out).eval()
-        found["bits_per_byte"] = held_out_bits(
-            lambda x: model(input_ids=x).logits, Path(job["rows"])
-        )
+        found["bits_per_byte"] = _bits(out, job)
+        found["curve"] = _curve(out, job, [wall - began for wall, _ in stamps])
     return found
 
 
-def environment(name: str) -> Path:
-    """The Python of a peer's environment, which is made at the first call."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    home = cache / f"mowa-bench/{name}"
-    python = home / "bin/python"
-    if not (home / "ready").exists():
-        print(f"making an environment for {name}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PACKAGES[name]], check=True)
-        (home / "ready").touch()
-    return python
+def _bits(folder: Path, job: dict[str, Any]) -> float:
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    return held_out_bits(lambda x: model(input_ids=x).logits, Path(job["rows"]))
 
 
-def in_own_process(command: list[str | Path], job: dict[str, Any], name: str) -> dict[str, Any]:
-    """What a trainer found out; its output goes into a file beside the job."""
-    path = Path(job["root"]) / "jobs" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(job), "utf-8")
-    variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    if command[0] == sys.executable:
-        variables = dict(os.environ)
-    variables |= {"OMP_NUM_THREADS": str(job["threads"]), "HF_HUB_OFFLINE": "1"}
-    with path.with_suffix(".log").open("w") as log:
-        done = subprocess.run(
-            [*command, path], env=variables, stdout=log, stderr=subprocess.STDOUT, check=False
-        )
-    if done.returncode:
-        tail = path.with_suffix(".log").read_text("utf-8").splitlines()[-5:]
-        print(f"{name} failed:", *tail, sep="\n  ", flush=True)
-        return {}
-    found: dict[str, Any] = json.loads(path.with_suffix(".found.json").read_text("utf-8"))
-    return found
+def _curve(out: Path, job: dict[str, Any], seconds: list[float]) -> list[tuple[float, float]]:
+    """Seconds until each checkpoint, start and saving counted in, and its bits as peers' are.
+
+    Until the first that has at most the bits that are wanted.
+    """
+    curve = []
+    every = job["changes"]["keep_checkpoint_every"]
+    for step in range(every, job["steps"] + 1, every):
+        export_checkpoint(out, out / f"after-{step}", step=step)
+        curve.append((round(seconds[step - 1], 1), _bits(out / f"after-{step}", job)))
+        if curve[-1][1] <= job["wanted"]:
+            break
+    return curve
 
 
 def run_row(row: str, base: dict[str, Any], *, micro: int | None = None) -> dict[str, Any]:
     """One row: its tokens a second and what else it found; a peer's best micro-batch."""
     if row in OURS:
         _, tokens, compiled = OURS[row]
-        job = base | {"tokens": tokens, "compile": compiled, "out": f"{base['root']}/out-{row}"}
+        out = tempfile.mkdtemp(prefix=f"out-{row}-", dir=base["root"])
+        job = base | {"tokens": tokens, "compile": compiled, "out": out}
         found = in_own_process([sys.executable, __file__, "--job"], job, row)
         return _with_speed(found, base)
     _, packages, name, compiled = PEERS[row]
@@ -204,7 +191,7 @@ def run_row(row: str, base: dict[str, Any], *, micro: int | None = None) -> dict
     for size in [micro] if micro else base["micro_batches"]:
         job = base | {"row": name, "compile": compiled, "micro": size}
         job["out"] = f"{base['root']}/out-{row}-{size}"
-        command = [environment(packages), HERE / "training_peers.py"]
+        command = [environment(packages, PACKAGES[packages]), HERE / "training_peers.py"]
         found = in_own_process(command, job, f"{row}-{size}")
         if found:
             rows.append(_with_speed(found | {"micro": size}, base))
@@ -293,21 +280,28 @@ def bits_rows(
     """How soon ours reaches what `peer` reaches, with its best learning rate, in some minutes."""
     tokens = base["blocks"] * base["shape"]["context"]
     found = {}
-    for rate in options.rates:
-        steps = int(options.minutes * 60 * speeds[peer]["speed"] / tokens)
+
+    def train(rate: float, minutes: float) -> None:
+        steps = int(minutes * 60 * speeds[peer]["speed"] / tokens)
         job = base | {"steps": steps, "lr": rate, "warmup": steps // 50, "measure": True}
         job["log_every"] = 10
         found[rate] = run_row(peer, job, micro=speeds[peer]["micro"])
-        print(f"{PEERS[peer][0]}, rate {rate}: {found[rate].get('bits_per_byte')}", flush=True)
+        bits = found[rate].get("bits_per_byte")
+        print(f"{PEERS[peer][0]}, rate {rate}, {minutes} minutes: {bits}", flush=True)
+
+    for rate in options.rates:
+        train(rate, options.tune_minutes or options.minutes)
     rate = min((r for r in found if found[r]), key=lambda r: found[r]["bits_per_byte"])
+    if options.tune_minutes:
+        train(rate, options.minutes)
     wanted = found[rate]["bits_per_byte"]
     ours = options.bits_row
     steps = int(options.minutes * 30 * speeds[ours]["speed"] / tokens)
     job = base | {"steps": steps, "warmup": steps // 50, "measure": True, "lr": options.our_rate}
+    job["wanted"] = wanted
     job["changes"] = {
         "optimizer": "auto",
-        "eval_every": max(steps // 20, 1),
-        "eval_documents": options.documents,
+        "keep_checkpoint_every": max(steps // 20, 1),
     }
     mine = run_row(ours, job)
     reached = next((at for at, bits in mine["curve"] if bits <= wanted), None)
@@ -386,8 +380,8 @@ def tokenise_rows(root: Path, world: dict[str, Any], options: argparse.Namespace
     for processes in (1, options.threads):
         with tempfile.TemporaryDirectory() as out:
             done = subprocess.run(
-                [environment("transformers"), "-c", _TOKENISE, root, str(processes),
-                 str(options.shape["context"]), out],
+                [environment("transformers", PACKAGES["transformers"]), "-c", _TOKENISE, root,
+                 str(processes), str(options.shape["context"]), out],
                 env=os.environ | {"HF_DATASETS_CACHE": out},
                 stdout=subprocess.PIPE, check=True, text=True,
             )  # fmt: skip
@@ -437,6 +431,7 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--processor", action="store_true", help="seconds of the processor")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--minutes", type=float, help="compare bits per byte after so many")
+    parser.add_argument("--tune-minutes", type=float, help="of each rate, before the run itself")
     parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 3e-3, 6e-3])
     parser.add_argument("--our-rate", type=float, default=3e-3)
     parser.add_argument("--bits-row", choices=list(OURS), default="ours-masked-compiled")

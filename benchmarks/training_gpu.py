@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from processes import in_own_process
 from record import versions, write_record
-from training import LEFT_OUT, flops_per_token, in_own_process, matmul_peak, run_ours
+from training import LEFT_OUT, flops_per_token, matmul_peak, run_ours
 from training_data import make_tokenizer, write_corpus, write_tokens
 
 # Llama 3.2 1B and Llama 3.1 8B; their vocabulary.

@@ -13,7 +13,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from processes import memory
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 IGNORED = -100
@@ -91,7 +91,7 @@ def peak_bytes() -> int:
     """Most memory that was in use: of the GPU, or of the whole process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return memory()
 
 
 def decayed(model: Any) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "MowaError", "UsageError"]
+__all__ = ["DataError", "MowaError", "StoppedEarly", "UsageError"]
 
 
 class MowaError(Exception):
@@ -40,6 +40,15 @@ class UsageError(MowaError):
 
 class DataError(MowaError):
     """Input that cannot be read as what it claims to be: exit code 1."""
+
+
+class StoppedEarly(MowaError):  # noqa: N818 - nothing went wrong
+    """Work was asked to stop, has saved, and can go on: exit code 75 (``EX_TEMPFAIL``).
+
+    A job script that finds 75 puts the job back into the queue.
+    """
+
+    exit_code = 75
 
 
 def _rebuild(kind: type[MowaError], what: str, where: str | None, fix: str | None) -> MowaError:

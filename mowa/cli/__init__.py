@@ -11,9 +11,12 @@ from typing import Annotated
 import typer
 
 from mowa import __version__
-from mowa.cli import _artifacts, _models, _plan, _run, _sample, _sources
-from mowa.cli._common import errors
+from mowa.cli import _artifacts, _chat, _eval, _models, _plan, _run, _sample, _sources
+from mowa.cli._common import errors, harmless
 from mowa.cli._corpus import corpus_app
+from mowa.cli._instruct import instruct_app
+from mowa.cli._leaderboard import leaderboard_app
+from mowa.cli._results import results_app
 from mowa.cli._train import train_app
 from mowa.errors import MowaError
 from mowa.workspace import disk_error
@@ -32,7 +35,7 @@ app = typer.Typer(
 _INTERRUPTED = 130  # 128 + SIGINT: typer ends so when Ctrl-C is pressed
 
 _FIRST, _GET, _LOOK = "First steps", "Getting texts", "Looking"
-_KEEP, _SPEAK = "Keeping", "Using a model"
+_KEEP, _SPEAK, _MEASURE = "Keeping", "Using a model", "Measuring models"
 
 app.command(rich_help_panel=_FIRST)(_sample.quickstart)
 app.command(rich_help_panel=_FIRST)(_run.init)
@@ -44,12 +47,17 @@ app.command(rich_help_panel=_LOOK)(_artifacts.status)
 app.command(rich_help_panel=_LOOK)(_artifacts.show)
 app.command(rich_help_panel=_LOOK)(_artifacts.lineage)
 app.add_typer(corpus_app, name="corpus", rich_help_panel=_LOOK)
+app.add_typer(instruct_app, name="instruct", rich_help_panel=_GET)
 app.add_typer(train_app, name="train", rich_help_panel=_LOOK)
+app.add_typer(leaderboard_app, name="leaderboard", rich_help_panel=_LOOK)
 app.add_typer(_sample.sample_app, name="sample", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_KEEP)(_artifacts.verify)
 app.command(rich_help_panel=_KEEP)(_artifacts.promote)
 app.command(rich_help_panel=_KEEP)(_artifacts.gc)
+app.command("eval", rich_help_panel=_MEASURE)(_eval.evaluate)
+app.add_typer(results_app, name="results", rich_help_panel=_MEASURE)
 app.command(rich_help_panel=_SPEAK)(_models.generate)
+app.command(rich_help_panel=_SPEAK)(_chat.chat)
 
 
 @app.callback(invoke_without_command=True)
@@ -88,7 +96,8 @@ def main() -> None:
 
 
 def _say(text: str) -> None:
-    errors.print(f"mowa: {text}", markup=False, highlight=False)
+    # An endpoint's words may be in it, or those of a file.
+    errors.print(harmless(f"mowa: {text}"), markup=False, highlight=False)
 
 
 def _refused(error: OSError) -> str:

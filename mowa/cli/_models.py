@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption
+from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, harmless
 from mowa.errors import UsageError
 
 
@@ -37,7 +37,7 @@ def generate(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Continue PROMPT with MODEL, printing as it goes."""
-    path = _model_folder(model, workspace)
+    path = model_folder(model, workspace)
     if prompt == "-":
         prompt = sys.stdin.read()
     try:
@@ -56,12 +56,17 @@ def generate(
         top_k=top_k,
         seed=seed,
     ):
-        sys.stdout.write(piece)
+        sys.stdout.write(harmless(piece) if sys.stdout.isatty() else piece)
         sys.stdout.flush()
     sys.stdout.write("\n")
 
 
-def _model_folder(model: str, workspace: Path) -> Path:
+def model_folder(model: str, workspace: Path) -> Path:
+    """The folder of a model that a person names.
+
+    Raises:
+        UsageError: Where there is none.
+    """
     if (Path(model) / "config.json").exists():
         return Path(model)
     from mowa.workspace import Workspace

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from mowa.sample import Row
 
 _MEASURED = "measured.json"
+_ASKED = {
+    "assistant-facts-told": "facts of the dialogues, in new words",
+    "assistant-facts-read": "facts that only the texts tell",
+    "assistant-unknown": "declines what it cannot know, and nothing else",
+    "assistant-format": "right, and in the form asked for",
+}
 
 sample_app = typer.Typer(no_args_is_help=True, help="The built-in sample: write it, measure by it.")
 
@@ -46,7 +52,7 @@ def quickstart(
         list[str] | None, typer.Option("--set", help="Change a key of the recipe.")
     ] = None,
 ) -> None:
-    """Walk the whole road on the sample: texts, corpus, tokenizer, model, scores. A few minutes.
+    """Walk the whole road on the sample: from texts to a model that answers. A few minutes.
 
     Run it again and it says in a second that all is up to date.
     """
@@ -67,7 +73,9 @@ def quickstart(
     rows = _measured(folder / "data" / "sample", made["corpus"], made["documents"])
     _show_measured(rows, folder / _MEASURED, whole=False)
     _show_figures(made)
+    _show_answers(made["answers"])
     _show_samples(made["base"])
+    _show_replies([made["base-replies"], made["replies"]])
     console.print("\n[bold]Lineage[/bold]")
     show_wide(lineage_tree(lineage(store, made["scores"])))
     console.print("\n[bold]Pictures[/bold] (open in a browser)")
@@ -75,6 +83,8 @@ def quickstart(
         report = artifact.path / "report.html"
         if report.exists():
             console.print(f"  {report}", soft_wrap=True, highlight=False)
+    site = made["leaderboard"].path / "site" / "index.html"
+    console.print(f"  {site}: the leaderboard", soft_wrap=True, highlight=False)
     again = sum(result.state == "up to date" for result in results)
     took = human_seconds(time.monotonic() - start)
     console.print(f"\n{again} of {len(results)} steps were up to date; {took}.")
@@ -82,7 +92,8 @@ def quickstart(
         "Next: cd into the folder and try\n"
         '  mowa generate quickstart/base "W Krakowie"\n'
         "  mowa lineage quickstart/base --document <id>    (ids: see the corpus's report)\n"
-        "  mowa init ../mymodel                            (a project with your own texts)",
+        "  mowa init ../mymodel                            (a project with your own texts)\n"
+        "  mowa chat quickstart/preferred                  (ask it what its texts tell)",
         highlight=False,
     )
 
@@ -220,6 +231,34 @@ def _show_figures(made: dict[str, Artifact]) -> None:
     add_row(table, "tokens trained on", f"{model['tokens_seen']:,}", f"in {seconds}")
     size = sum(file.bytes for file in made["base"].files)
     add_row(table, "size of the model", human_bytes(size), str(made["base"].path))
+    show_wide(table)
+
+
+def _show_answers(answers: Artifact) -> None:
+    console.print("\n[bold]What the model can do[/bold]")
+    rows: list[dict[str, Any]] = answers.metrics["results"]
+    table = grid("task", "model", "right#", "95 % interval", "items#")
+    for row in sorted(rows, key=lambda row: (row["task"], -row["value"])):
+        interval = f"{row['low']:.1%} to {row['high']:.1%}"
+        add_row(
+            table, row["task"], row["model"], f"{row['value']:.1%}", interval, f"{row['items']:,}"
+        )
+    show_wide(table)
+
+
+def _show_replies(steps: list[Artifact]) -> None:
+    """What is right of what each model replies, a task a row."""
+    rows: list[dict[str, Any]] = [row for step in steps for row in step.metrics["results"]]
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    values = {(row["task"], row["model"]): row["value"] for row in rows}
+    table = grid(
+        "right answers", *(f"{model.partition('/')[2]}#" for model in models),
+        title="\n[bold]What it learns from dialogues, and from preferences[/bold]",
+    )  # fmt: skip
+    for task in dict.fromkeys(row["task"] for row in rows):
+        add_row(
+            table, _ASKED.get(task, task), *(_share(values.get((task, model))) for model in models)
+        )
     show_wide(table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,7 +107,7 @@ def _found(run: str, workspace: Path) -> tuple[Path, bool]:
     path = store.get(run).path
     if not (path / "metrics.jsonl").exists():
         raise UsageError(
-            f"{run} is no training run", fix="name a step that does pretrain, as recipe/step"
+            f"{run} is no training run", fix="name a step that trains a model, as recipe/step"
         )
     return path, False
 
@@ -125,13 +126,8 @@ def _picture(folder: Path) -> Group:
     last = updates[-1]
     table.add_row("update", f"{last['step']:,}" + (f" of {steps:,}" if steps else ""))
     table.add_row("loss", f"{last['loss']:.4f}  {sparkline([u['loss'] for u in updates])}")
-    for line in reversed(lines):
-        if line.get("held_out_bpb") is not None:
-            text = f"{line['held_out_bpb']:.3f} bits per byte after update {line['step']:,}"
-            table.add_row("held out", text)
-            for source, value in sorted((line.get("held_out_bpb_by_source") or {}).items()):
-                table.add_row(f"  {source}", f"{value:.3f}")
-            break
+    for row in _quality(lines, last):
+        table.add_row(*row)
     table.add_row("learning rate", f"{last['lr']:.3g}")
     norms = [u["grad_norm"] for u in updates]
     table.add_row("gradient norm", f"{last['grad_norm']:.3g}  {sparkline(norms)}")
@@ -151,6 +147,23 @@ def _picture(folder: Path) -> Group:
     if steps:
         parts.append(ProgressBar(total=steps, completed=last["step"], width=_WIDTH))
     return Group(*parts)
+
+
+def _quality(lines: list[dict[str, Any]], last: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was held out, at the newest measurement, and how well answers are told apart."""
+    for line in reversed(lines):
+        after = f"after update {line['step']:,}"
+        if line.get("held_out_bpb") is not None:
+            yield "held out", f"{line['held_out_bpb']:.3f} bits per byte {after}"
+            for source, value in sorted((line.get("held_out_bpb_by_source") or {}).items()):
+                yield f"  {source}", f"{value:.3f}"
+            break
+        if line.get("held_out_loss") is not None:
+            right = f"loss {line['held_out_loss']:.3f}, {line['held_out_accuracy']:.1%} right"
+            yield "held out", f"{right} {after}"
+            break
+    if "margin" in last:
+        yield "margin", f"{last['margin']:.3f}, {last['accuracy']:.1%} of pairs in their order"
 
 
 def sparkline(values: list[float], width: int = _WIDTH) -> str:

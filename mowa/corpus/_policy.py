@@ -9,7 +9,7 @@ from typing import Any
 
 from mowa.corpus._config import Bounds, CorpusConfig
 from mowa.corpus._language import identifiable
-from mowa.corpus._table import CLASSIFIER, SIGNALS, WORD_LISTS, Signal, full_name, numeric
+from mowa.corpus._table import CLASSIFIER, MODEL, SIGNALS, WORD_LISTS, Signal, full_name, numeric
 from mowa.corpus.personal._kinds import whole_policy
 from mowa.errors import UsageError
 from mowa.languages import LanguagePack, Threshold
@@ -135,8 +135,8 @@ def policy(
 
 def _unknown(name: str, everything: Sequence[str], present: Sequence[str]) -> UsageError:
     near = difflib.get_close_matches(name, everything, n=1)
-    if name.startswith((CLASSIFIER, f"{WORD_LISTS}_")):
-        given = [one for one in present if one.startswith((CLASSIFIER, WORD_LISTS))]
+    if name.startswith((CLASSIFIER, MODEL, f"{WORD_LISTS}_")):
+        given = [one for one in present if one.startswith((CLASSIFIER, MODEL, WORD_LISTS))]
         fix = f"measured are {', '.join(given)}" if given else "let the corpus step read it"
         if name.startswith(CLASSIFIER) and not given:
             fix = "let the corpus step read a signals step that reads the classifier"

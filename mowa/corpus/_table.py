@@ -1,7 +1,8 @@
 """The table of signals: what can be measured of documents, in which columns.
 
-Columns of most signals are fixed here. Those of word lists and of trained classifiers come from
-what a recipe names: such a signal says in `signal.json`, beside its shards, what it is.
+Columns of most signals are fixed here. Those of word lists, of trained classifiers and of language
+models come from what a recipe names: such a signal says in `signal.json`, beside its shards, what
+it is.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ NEEDED = ("counts", "language", "duplicates")
 WORD_LISTS = "word_lists"
 CLASSIFIER = "classifier_"
 """What the names of signals of classifiers begin with."""
+MODEL = "model_"
+"""What the names of signals of language models begin with."""
 
 ABOUT = "signal.json"
-_NAMED_REVISION = 1  # of word lists and classifiers; raised whenever their values change
+_NAMED_REVISION = 1  # of named signals; raised whenever their values change
 _MOST_BYTES = 4 << 20  # of signal.json; one of 2,000 classes has half a MiB
 _TYPES = {"string": pa.string(), "int64": pa.int64(), "double": pa.float64()}
 
@@ -150,7 +153,7 @@ def numeric(signals: Iterable[Signal]) -> list[str]:
 
 
 def named_signal(name: str, columns: pa.Schema, about: Mapping[str, Any]) -> Signal:
-    """A signal of word lists or of a classifier; its columns begin with its name."""
+    """A signal of word lists, of a classifier or of a model; its columns begin with its name."""
     return Signal(name, _NAMED_REVISION, _prefixed(name, columns), about)
 
 
@@ -172,7 +175,7 @@ def signal_at(folder: Path) -> Signal:
     """
     name, _, revision = folder.name.partition("@")
     known = SIGNALS.get(name)
-    own = name == WORD_LISTS or name.startswith(CLASSIFIER)
+    own = name == WORD_LISTS or name.startswith((CLASSIFIER, MODEL))
     wanted = known.revision if known else _NAMED_REVISION
     if (known is None and not own) or revision != str(wanted):
         reads = f"this version reads {name}@{wanted}" if known or own else "it is not known here"

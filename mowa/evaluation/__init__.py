@@ -1,18 +1,41 @@
-"""How well a model knows the language: bits per byte, beside what needs no neural network."""
+"""How well models know the language: tasks, scores, how far these can be trusted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mowa.evaluation._config import ScoresConfig
+from mowa.evaluation._config import EvaluateConfig, ScoreDocumentsConfig, ScoresConfig
 
 if TYPE_CHECKING:
     from mowa.evaluation._compress import xz_bits_per_byte
+    from mowa.evaluation._intervals import Score, rescaled, score
     from mowa.evaluation._ngram import NgramModel
+    from mowa.evaluation._paired import Difference, paired, paired_measures
 
-__all__ = ["NgramModel", "ScoresConfig", "xz_bits_per_byte"]
+__all__ = [
+    "Difference",
+    "EvaluateConfig",
+    "NgramModel",
+    "Score",
+    "ScoreDocumentsConfig",
+    "ScoresConfig",
+    "paired",
+    "paired_measures",
+    "rescaled",
+    "score",
+    "xz_bits_per_byte",
+]
 
-_HEAVY = {"NgramModel": "_ngram", "xz_bits_per_byte": "_compress"}
+_HEAVY = {
+    "Difference": "_paired",
+    "NgramModel": "_ngram",
+    "Score": "_intervals",
+    "paired": "_paired",
+    "paired_measures": "_paired",
+    "rescaled": "_intervals",
+    "score": "_intervals",
+    "xz_bits_per_byte": "_compress",
+}
 
 
 def __getattr__(name: str) -> Any:

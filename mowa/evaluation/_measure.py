@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from mowa.errors import DataError
+from mowa.errors import DataError, UsageError
 from mowa.evaluation._compress import xz_bits
 from mowa.evaluation._config import ScoresConfig
 from mowa.evaluation._ngram import NgramModel
@@ -29,6 +29,21 @@ _TOKENS_A_UNIT = 1 << 17
 """Held-out tokens scored by the model between two lines of the ledger."""
 
 _ABOUT_NGRAM = ("order", "train_documents", "train_tokens", "ngrams", "discounts")
+
+
+def stride_of(wanted: int | None, window: int) -> int:
+    """Tokens by which a window of `window` tokens moves: `wanted`, or else half of it.
+
+    Raises:
+        UsageError: Where it is more than the window, so that tokens would be left out.
+    """
+    if wanted is not None and wanted > window:
+        raise UsageError(
+            f"a stride of {wanted} tokens is longer than the model's window of {window}",
+            where="stride",
+            fix=f"choose {window} or less, or leave it out for {max(window // 2, 1)}",
+        )
+    return wanted or max(window // 2, 1)
 
 
 def held_out(tokens: Path, limit: int | None) -> tuple[pl.DataFrame, int]:

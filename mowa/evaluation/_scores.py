@@ -10,13 +10,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from mowa.errors import DataError, UsageError
-from mowa.evaluation._bootstrap import LEVEL, interval, resampled_ratios
+from mowa.errors import DataError
 from mowa.evaluation._config import ScoresConfig
-from mowa.evaluation._measure import compressed, held_out, model_bits, ngram_bits
+from mowa.evaluation._intervals import LEVEL, interval, resampled
+from mowa.evaluation._measure import compressed, held_out, model_bits, ngram_bits, stride_of
+from mowa.evaluation._measures import ratio
 from mowa.evaluation._page import report
 from mowa.execution import Context
 from mowa.workspace import Inputs, Metrics, write_text, writing
@@ -34,13 +36,7 @@ def run(config: ScoresConfig, inputs: Inputs, out: Path, context: Context) -> Me
     """
     model, tokens, corpus = (inputs.one(kind) for kind in ("model", "tokens", "corpus"))
     window = _window(model.path)
-    stride = config.stride or max(window // 2, 1)
-    if stride > window:
-        raise UsageError(
-            f"a stride of {stride} tokens is longer than the model's window of {window}",
-            where="stride",
-            fix=f"choose {window} or less, or leave it out for {max(window // 2, 1)}",
-        )
+    stride = stride_of(config.stride, window)
     documents, available = held_out(tokens.path, config.max_documents)
     documents = compressed(documents, corpus.path, out, context)
     documents, ngram = ngram_bits(documents, tokens.path, config, out=out, context=context)
@@ -92,7 +88,12 @@ def _rows(documents: pl.DataFrame, trained: Metrics, config: ScoresConfig) -> di
     bits = documents.select(f"{name}_bits" for name in _SYSTEMS).to_numpy().T
     size = documents["bytes"].to_numpy()
     values = bits.sum(axis=1) / size.sum()
-    ratios = resampled_ratios(bits, size, samples=config.bootstrap_samples, seed=config.seed)
+    ratios = np.column_stack(
+        [
+            resampled(ratio(each, size), samples=config.bootstrap_samples, seed=config.seed)
+            for each in bits
+        ]
+    )
     labels = {"model": "model", "ngram": f"{config.ngram_order}-gram", "xz": "xz -9"}
     known = documents.height > 1
     rows = [

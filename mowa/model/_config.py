@@ -1,16 +1,26 @@
-"""The shape of a Llama-architecture model, checked without torch."""
+"""What a person writes of models: shapes, families, adapters, merging; checked without torch."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from mowa.errors import DataError
 from mowa.workspace import StepConfig
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
+MODEL_FILES = ("config.json", "generation_config.json", *TOKENIZER_FILES)
+"""What lies in the folder of a model beside its weights."""
 
 
 class ArchitectureConfig(StepConfig):
@@ -91,6 +101,54 @@ class FamilyConfig(StepConfig):
     settings: dict[str, Any] = Field(
         ..., description="as in config.json: hidden_size, num_hidden_layers …"
     )
+
+
+class LoraConfig(StepConfig):
+    """Train small matrices beside frozen linear layers (LoRA, Hu et al. 2021, section 4.1).
+
+    A layer with the weights W becomes W x + scale B A x, where A and B have `rank` rows and columns
+    and scale is alpha / rank.
+    """
+
+    rank: int = Field(16, description="rows of A, columns of B", ge=1)
+    alpha: float = Field(
+        32.0, description="how much an adapter counts: scale is alpha / rank", gt=0
+    )
+    dropout: float = Field(
+        0.0, description="share of the inputs of A that is left out while training", ge=0, lt=1
+    )
+    targets: list[str] = Field(
+        [],
+        description='names of linear layers, whole or from a dot on: "q_proj", "*_proj",'
+        ' "layers.3.mlp.*"; none: every linear layer but the output layer',
+    )
+    rslora: bool = Field(
+        False,  # noqa: FBT003 - pydantic takes the default by position
+        description="scale is alpha / sqrt(rank), so that a high rank learns as fast as a low one"
+        " (Kalajdzievski 2023)",
+    )
+
+    @property
+    def scale(self) -> float:
+        """What B A x is multiplied by."""
+        return self.alpha / (self.rank**0.5 if self.rslora else self.rank)
+
+
+class MergeModelsConfig(StepConfig):
+    """The mean of the weights of models that were trained from one beginning."""
+
+    weights: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = Field(
+        None,
+        description="how much each model counts, in the order of reads; divided by their sum;"
+        " null: all the same",
+    )
+
+    def check_reads(self, kinds: Sequence[str]) -> None:
+        """Raise a `ValueError` for fewer than two models, or another number of weights."""
+        if len(kinds) < 2:
+            raise ValueError("merging needs two models or more")
+        if self.weights is not None and len(self.weights) != len(kinds):
+            raise ValueError(f"there are {len(self.weights)} weights for {len(kinds)} models")
 
 
 def parameter_count(config: ArchitectureConfig, vocab_size: int) -> int:

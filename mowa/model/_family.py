@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def load_model(folder: Path) -> Any:
             if pickled
             else "copy model.safetensors (or its parts and their index) into it",
         )
+    _refuse_quantized(folder / "config.json")
     showed_bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -98,6 +100,20 @@ def load_model(folder: Path) -> Any:
         )
     _with_router_loss(model.config)
     return model
+
+
+def _refuse_quantized(path: Path) -> None:
+    # What transformers makes of them depends on which packages are installed beside it.
+    try:
+        quantized = json.loads(path.read_text("utf-8")).get("quantization_config")
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"the model cannot be read: {error}", where=str(path)) from error
+    if quantized:
+        raise DataError(
+            "the model cannot be read: its weights are quantized",
+            where=str(path),
+            fix="take the same model in bfloat16 or float32",
+        )
 
 
 def _with_router_loss(config: Any) -> None:

@@ -12,20 +12,12 @@ from safetensors import SafetensorError, safe_open
 from mowa.collect import root_of
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context
-from mowa.model._config import ImportModelConfig, TokenizerFacts
+from mowa.model._config import MODEL_FILES, ImportModelConfig, TokenizerFacts
 from mowa.workspace import Inputs, Metrics, digest, disk_error
 
 # transformers reads the one file where it is there, else the parts that the index names.
-_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_SETTINGS = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-    _INDEX,
-)
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+SETTINGS = (*MODEL_FILES, INDEX)
 _ATTENTION = ("attn_implementation", "_attn_implementation")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
@@ -60,15 +52,15 @@ def run(_config: ImportModelConfig, inputs: Inputs, out: Path, context: Context)
             where=str(root),
             fix="save the model with save_pretrained(..., safe_serialization=True)",
         )
-    settings = [name for name in _SETTINGS if name in hashes]
-    if _WHOLE in weights:
-        weights = [_WHOLE]
-        settings = [name for name in settings if name != _INDEX]
+    settings = [name for name in SETTINGS if name in hashes]
+    if WHOLE in weights:
+        weights = [WHOLE]
+        settings = [name for name in settings if name != INDEX]
     for name in settings:
         _take(root / name, out / name, hashes[name])
-    family = _family(out / "config.json")
-    if _INDEX in settings:
-        weights = _parts(out / _INDEX, weights)
+    family = family_of(out / "config.json")
+    if INDEX in settings:
+        weights = parts_of(out / INDEX, weights)
     for name in weights:
         _take(root / name, out / name, hashes[name])
     parameters = sum(_parameters(out / name) for name in weights)
@@ -112,11 +104,11 @@ def _parameters(path: Path) -> int:
         raise DataError(f"these weights cannot be read ({error})", where=str(path)) from error
 
 
-def _parts(index: Path, weights: list[str]) -> list[str]:
+def parts_of(index: Path, weights: list[str]) -> list[str]:
     """The files that `index` names; others beside them, such as a copy in another form, are not."""
     try:
         wanted = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"the index cannot be read ({error})", where=str(index)) from error
     if missing := sorted(wanted - set(weights)):
         raise DataError(
@@ -127,7 +119,7 @@ def _parts(index: Path, weights: list[str]) -> list[str]:
     return sorted(wanted)
 
 
-def _family(path: Path) -> str:
+def family_of(path: Path) -> str:
     """What config.json says that the model is; refuses what would reach beyond the folder."""
     try:
         settings: dict[str, Any] = json.loads(path.read_text("utf-8"))

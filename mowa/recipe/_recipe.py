@@ -233,7 +233,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> Usage
     """The first problem of a pydantic `error`, as a person would put it, and how many more."""
     problems = error.errors(include_url=False)
     first = problems[0]
-    key = ".".join(str(part) for part in first["loc"]) or "(top)"
+    key = ".".join(str(part) for part in first["loc"])
     fix = None
     if first["type"] == "extra_forbidden":
         what = "unknown key"
@@ -248,7 +248,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> Usage
         if first["type"] == "string_type" and shown:
             fix = f"write it in quotes; on the command line --set \"{key}='{got}'\""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return UsageError(f"{what}{more}", where=f"{where}: {key}", fix=fix)
+    return UsageError(f"{what}{more}", where=f"{where}: {key}" if key else where, fix=fix)
 
 
 def _read(path: Path, depth: int = 0) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mowa.sample._questions import Question, dialogues, questions
+from mowa.sample._questions import Question, questions
 from mowa.sample._relations import Fact, Wording, facts, split_facts
 from mowa.sample._rows import Row, as_json, summary
 from mowa.sample._truth import Truth, read_truth
+from mowa.sample._world import world_items, write_world
 from mowa.sample._write import SampleSummary, write_sample
 
 if TYPE_CHECKING:
@@ -34,14 +35,15 @@ __all__ = [
     "Truth",
     "Wording",
     "as_json",
-    "dialogues",
     "facts",
     "measure",
     "questions",
     "read_truth",
     "split_facts",
     "summary",
+    "world_items",
     "write_sample",
+    "write_world",
 ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mowa.sample._facts import tables
 from mowa.sample._leaks import Leaks
 from mowa.sample._registers import Draw, Kind, kinds
-from mowa.sample._relations import Fact, statements_about
+from mowa.sample._relations import Fact, may_follow_that, statements_about
 from mowa.sample._template import Scene, render
 
 __all__ = ["Document", "compose"]
@@ -117,7 +117,7 @@ def _stated(
     for index in chosen:
         free.remove(index)
         line = scene.rng.choice(known[index].statements)
-        if _may_follow_that(line) and scene.rng.random() < _FRAMED:
+        if may_follow_that(line) and scene.rng.random() < _FRAMED:
             line = f"{scene.draw('frames')['t']} {line}"
         stated = render(line, scene)
         if draw.field == "questions":
@@ -127,12 +127,6 @@ def _stated(
         sentences.append(stated)
     del scene.bound["s"]
     return sentences
-
-
-def _may_follow_that(line: str) -> bool:
-    """Whether a wording begins with a small letter (or a slot) and is a single sentence."""
-    first = next((sign for sign in line if sign.isalpha()), "X")
-    return first.islower() and line.endswith(".") and ". " not in line
 
 
 def _drawn(

@@ -1,21 +1,16 @@
-"""Questions and dialogues made from facts: for fine-tuning, and to evaluate what is held out."""
+"""Questions made from facts, each with its right answers and choices to pick one from."""
 
 from __future__ import annotations
 
 import random
-import tomllib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Literal
 
-from mowa.sample._facts import lines, tables
-from mowa.sample._relations import NONE, Fact, Wording, relations
-from mowa.sample._template import Scene, render
+from mowa.sample._facts import tables
+from mowa.sample._relations import NONE, Fact, relations
 
-__all__ = ["Question", "dialogues", "questions"]
+__all__ = ["Question", "choices", "questions"]
 
 Wordings = Literal["train", "held_out"]
 _CHOICES = 4
@@ -59,7 +54,7 @@ def questions(facts: Iterable[Fact], *, wordings: Wordings = "train") -> list[Qu
             text=wording.text,
             answer=fact.answer,
             accepted=fact.accepted,
-            choices=_choices(fact),
+            choices=choices(fact),
         )
         for fact in facts
         for wording in fact.questions
@@ -67,74 +62,7 @@ def questions(facts: Iterable[Fact], *, wordings: Wordings = "train") -> list[Qu
     ]
 
 
-def dialogues(
-    facts: Iterable[Fact], *, seed: int, wordings: Wordings = "train"
-) -> list[list[dict[str, str]]]:
-    """Talks of one to three questions on one subject, between a `user` and an `assistant`.
-
-    Each fact is asked for once. The manner (polite, terse, a child's, a quiz with choices) goes by
-    the seed and the subject; the same arguments give the same talks.
-
-    Args:
-        facts: What is talked about; facts with the same subject come together.
-        seed: Another seed gives other manners and wordings.
-        wordings: Which wordings to use of questions and statements; where a fact has no statement
-            that is held out, the assistant gives the short answer alone.
-    """
-    by_subject: dict[tuple[str, str], list[Fact]] = defaultdict(list)
-    for fact in facts:
-        by_subject[relations()[fact.relation].table, fact.subject].append(fact)
-    talks: list[list[dict[str, str]]] = []
-    for (table, subject), group in by_subject.items():
-        rng = random.Random(f"{seed}/{table}/{subject}")
-        rng.shuffle(group)
-        start = 0
-        while start < len(group):
-            end = start + rng.randint(1, 3)
-            talks.append(_talk(group[start:end], rng, wordings))
-            start = end
-    return [talk for talk in talks if talk]
-
-
-def _talk(facts: Sequence[Fact], rng: random.Random, wordings: Wordings) -> list[dict[str, str]]:
-    manner = _manners()[rng.choice(sorted(_manners()))]
-    messages: list[dict[str, str]] = []
-    for number, fact in enumerate(facts):
-        asked = _pick(fact.questions, rng, wordings)
-        told = _pick(fact.statements, rng, wordings)
-        if asked is None:
-            continue
-        lead = rng.choice(manner["again" if number else "open"])
-        words = {
-            "question": asked,
-            "answer": _sentence(fact.answer),
-            "statement": told or _sentence(fact.answer),
-            "choices": ", ".join(_choices(fact)),
-        }
-        replies = (number and manner.get("reply_again")) or manner["reply"]
-        reply = rng.choice(replies)
-        messages.append({"role": "user", "content": _filled(lead, words, rng)})
-        messages.append({"role": "assistant", "content": _filled(reply, words, rng)})
-    if messages and manner["thanks"] and rng.random() < 0.5:
-        messages.append({"role": "user", "content": rng.choice(manner["thanks"])})
-        messages.append({"role": "assistant", "content": rng.choice(manner["end"])})
-    return messages
-
-
-def _pick(found: Sequence[Wording], rng: random.Random, wordings: Wordings) -> str | None:
-    texts = [one.text for one in found if one.held_out == (wordings == "held_out")]
-    return rng.choice(texts) if texts else None
-
-
-def _filled(line: str, words: dict[str, str], rng: random.Random) -> str:
-    return render(line, Scene(rng, {}, {"t": words}))
-
-
-def _sentence(answer: str) -> str:
-    return f"{answer[0].upper()}{answer[1:]}."
-
-
-def _choices(fact: Fact) -> tuple[str, ...]:
+def choices(fact: Fact) -> tuple[str, ...]:
     """The answer among others of its column, none of which is right for the subject too."""
     relation = relations()[fact.relation]
     right = {answer.casefold() for answer in fact.accepted}
@@ -144,12 +72,3 @@ def _choices(fact: Fact) -> tuple[str, ...]:
     found = [fact.answer, *rng.sample(wrong, min(_CHOICES - 1, len(wrong)))]
     rng.shuffle(found)
     return tuple(found)
-
-
-@cache
-def _manners() -> dict[str, dict[str, tuple[str, ...]]]:
-    file = resources.files("mowa.sample") / "dialogues.toml"
-    raw = tomllib.loads(file.read_text("utf-8"))
-    return {
-        name: {part: lines(text) for part, text in manner.items()} for name, manner in raw.items()
-    }

@@ -19,7 +19,16 @@ from typing import Any
 from mowa.sample._facts import lines, tables
 from mowa.sample._template import Entity, Scene, render
 
-__all__ = ["Fact", "Relation", "Wording", "facts", "relations", "split_facts", "statements_about"]
+__all__ = [
+    "Fact",
+    "Relation",
+    "Wording",
+    "facts",
+    "may_follow_that",
+    "relations",
+    "split_facts",
+    "statements_about",
+]
 
 _KEYS = {"table", "answer", "accept", "about", "statements", "questions"} | {
     "held_out_statements",
@@ -140,6 +149,12 @@ def split_facts(
 def statements_about(table: str) -> tuple[Relation, ...]:
     """The relations of a table that have statements for the texts."""
     return tuple(one for one in relations().values() if one.table == table and one.statements)
+
+
+def may_follow_that(wording: str) -> bool:
+    """Whether it begins with a small letter (or a slot) and is a single sentence."""
+    first = next((sign for sign in wording if sign.isalpha()), "X")
+    return first.islower() and wording.endswith(".") and ". " not in wording
 
 
 def _relation(name: str, raw: dict[str, Any]) -> Relation:

@@ -90,11 +90,14 @@ def parse(template: str) -> tuple[_Node, ...]:
     return nodes
 
 
-def render(template: str, scene: Scene) -> str:
-    """The template with everything drawn, agreed and capitalised; at most one sentence per line."""
+def render(template: str, scene: Scene, *, capital: bool = True) -> str:
+    """The template with everything drawn and agreed, from a capital; at most one sentence a line.
+
+    Without `capital` it begins as it stands, to follow on from other words.
+    """
     text = _spell(parse(template), scene, {})
     text = _SPACE_BEFORE.sub("", _SPACES.sub(" ", text)).strip()
-    return _capitalised(text)
+    return _capitalised(text) if capital else text
 
 
 def names_used(template: str) -> set[tuple[str, str | int]]:

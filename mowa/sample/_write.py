@@ -1,4 +1,4 @@
-"""Writing the sample: good documents, what is planted among them, and the files of both."""
+"""Writing the sample: good documents, what is planted among them, dialogues, and their files."""
 
 from __future__ import annotations
 
@@ -47,10 +47,12 @@ class SampleSummary:
 
 
 def write_sample(folder: Path, *, seed: int = 7, size: int = 2_000) -> SampleSummary:
-    """Write the sample into `folder`: `web/`, `stories/`, `notes/`, `papers/` and `truth.jsonl`.
+    """Write the sample into `folder`: texts, the truth about them, dialogues.
 
-    The same seed, size and versions give the same bytes. A file that is already as it should be is
-    left alone, with its time; stories and papers of an earlier, larger sample are removed.
+    Texts lie in `web/`, `stories/`, `notes/` and `papers/`, the truth in `truth.jsonl`, dialogues
+    in `dialogues/` and `preferences/`, which have one length whatever the size. The same seed, size
+    and versions give the same bytes. A file that is already as it should be is left alone, with its
+    time; stories and papers of an earlier, larger sample are removed.
 
     Args:
         folder: Where to write; made if need be.
@@ -60,6 +62,8 @@ def write_sample(folder: Path, *, seed: int = 7, size: int = 2_000) -> SampleSum
     Raises:
         UsageError: Where `size` is too small to plant everything.
     """
+    from mowa.sample.assistant import dialogue_files
+
     if size < _SMALLEST:
         raise UsageError(
             f"a sample of {size} documents is too small", fix=f"ask for at least {_SMALLEST}"
@@ -76,6 +80,7 @@ def write_sample(folder: Path, *, seed: int = 7, size: int = 2_000) -> SampleSum
     plant(builder, good, scale)
     files, truth = _files(builder)
     files["truth.jsonl"] = truth_lines(truth)
+    files |= dialogue_files(seed)
     _remove_stale(folder, set(files))
     written = [path for name, content in files.items() if (path := _put(folder / name, content))]
     fine = [line for line in truth if line.kind == "good"]

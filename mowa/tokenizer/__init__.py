@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mowa.tokenizer._config import BOS, CHAT, EOS, PAD, TokenizerConfig, special_tokens
 
 if TYPE_CHECKING:
+    from mowa.tokenizer._controls import ControlTokens, Encoded, unquoted
     from mowa.tokenizer._encode import encode_documents, load_tokenizer
     from mowa.tokenizer._fertility import fertility
 
@@ -16,17 +17,23 @@ __all__ = [
     "CHAT",
     "EOS",
     "PAD",
+    "ControlTokens",
+    "Encoded",
     "TokenizerConfig",
     "encode_documents",
     "fertility",
     "load_tokenizer",
     "special_tokens",
+    "unquoted",
 ]
 
 _HEAVY = {
+    "ControlTokens": "mowa.tokenizer._controls",
+    "Encoded": "mowa.tokenizer._controls",
     "encode_documents": "mowa.tokenizer._encode",
     "fertility": "mowa.tokenizer._fertility",
     "load_tokenizer": "mowa.tokenizer._encode",
+    "unquoted": "mowa.tokenizer._controls",
 }
 
 

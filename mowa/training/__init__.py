@@ -3,12 +3,22 @@
 from typing import TYPE_CHECKING, Any
 
 from mowa.training._config import PretrainConfig
+from mowa.training._dialogue_config import FinetuneConfig, OriginWeights, PreferConfig
 from mowa.training._tokens_config import MixtureConfig, MixtureGroup, TokensConfig
 
 if TYPE_CHECKING:
     from mowa.training._split import TokenSplit
 
-__all__ = ["MixtureConfig", "MixtureGroup", "PretrainConfig", "TokenSplit", "TokensConfig"]
+__all__ = [
+    "FinetuneConfig",
+    "MixtureConfig",
+    "MixtureGroup",
+    "OriginWeights",
+    "PreferConfig",
+    "PretrainConfig",
+    "TokenSplit",
+    "TokensConfig",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,30 +18,42 @@ from transformers.utils import logging
 
 from mowa.errors import MowaError, UsageError
 from mowa.inference import TorchEngine
+from mowa.model import (
+    TOKENIZER_FILES,
+    LoraConfig,
+    lora_layers,
+    merged_weights,
+    save_lora,
+    with_lora,
+)
 from mowa.training._checkpoint import Checkpoint, Checkpoints, written_error
 from mowa.training._config import PretrainConfig
 from mowa.training._distribution import Ranks
 from mowa.workspace import disk_error, link_or_copy, write_text
 
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-)
 _TEMPERATURE, _TOP_P = 0.8, 0.95
+_ADAPTER = "adapter"
 
 
-def write_model(model: Any, tokenizer: Path, out: Path, ranks: Ranks | None = None) -> None:
+def write_model(
+    model: Any, tokenizer: Path, out: Path, ranks: Ranks | None = None, *, base: str = ""
+) -> None:
     """Write `model` into `out` with ``save_pretrained``, and the tokenizer's files beside it.
 
-    Where the model is divided among processes, the first of them gets all and writes it.
+    Where the model is divided among processes, the first of them gets all and writes it. Adapters
+    are written as ``adapter/``, and merged into the model's weights; `base` is the model that they
+    were trained beside.
     """
-    whole = None
+    whole: dict[str, Tensor] | None = None
     if ranks is not None and ranks.mesh is not None:
         whole = _gathered(model, ranks)
         if not ranks.is_first:
             return
+    if lora_layers(model):
+        weights = whole or model.state_dict()
+        save_lora(model, out / _ADAPTER, base=base, state=weights)
+        with torch.no_grad():
+            whole = merged_weights(model, weights)
     model.config.use_cache = True
     showed_bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -93,6 +105,9 @@ def export_checkpoint(run: Path, out: Path, *, step: int | None = None) -> Check
         found = checkpoints.read(name)
     config = AutoConfig.from_pretrained(run, local_files_only=True, trust_remote_code=False)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    adapters = found.state["identity"]["config"].get("lora")
+    if adapters:
+        with_lora(model, LoraConfig.model_validate(adapters), seed=0)
     with _while_it_is_there(found.path):
         found.load({f"model/{name}": value.detach() for name, value in model.named_parameters()})
     out.mkdir(parents=True, exist_ok=True)
@@ -116,7 +131,7 @@ def _while_it_is_there(checkpoint: Path) -> Iterator[None]:
 
 
 def _copy_tokenizer(tokenizer: Path, out: Path) -> None:
-    for name in _TOKENIZER_FILES:
+    for name in TOKENIZER_FILES:
         if (tokenizer / name).exists() and not (out / name).exists():
             link_or_copy(tokenizer / name, out / name)
 

@@ -13,27 +13,28 @@ import torch
 from torch import Tensor, nn
 
 from mowa.training._attention import VARLEN, segment_starts, visible
+from mowa.training._blocked import BLOCKED, LONGEST
 from mowa.training._head import (
     cross_entropy_sum,
     linear_cross_entropy,
+    linear_hits,
+    linear_token_losses,
     losses_of_logits,
     losses_part_by_part,
 )
 from mowa.training._plan import Block
-from mowa.training._runtime import has_amx
-
-# Up to here the whole matrix of attention scores is affordable on a CPU.
-_LONGEST_EAGER = 1024
 
 Compiler = Callable[..., Any]
 Head = Literal["chunked", "full"]
+How = Literal["train", "measure", "reference", "tokens", "judged"]
 
 
 @dataclass(frozen=True)
 class Rows:
     """Blocks as tensors of shape (blocks, sequence_length) on the device of the model.
 
-    `starts` is where segments begin in the rows laid end to end (`segment_starts`).
+    `starts` is where segments begin in the rows laid end to end (`segment_starts`); `weights` and
+    `reference` are as in `Block`.
     """
 
     input_ids: Tensor
@@ -41,6 +42,8 @@ class Rows:
     positions: Tensor
     segments: Tensor
     starts: Tensor
+    weights: Tensor | None = None
+    reference: Tensor | None = None
 
 
 def stack(blocks: Sequence[Block], device: torch.device) -> Rows:
@@ -48,6 +51,7 @@ def stack(blocks: Sequence[Block], device: torch.device) -> Rows:
     arrays = {
         field.name: np.stack([getattr(block, field.name) for block in blocks])
         for field in dataclasses.fields(Block)
+        if getattr(blocks[0], field.name) is not None
     }
     arrays["starts"] = segment_starts(arrays["positions"])
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -61,8 +65,8 @@ def stack(blocks: Sequence[Block], device: torch.device) -> Rows:
 class Forward(nn.Module):
     """A causal language model that sees only a token's own segment.
 
-    Called with `Rows`, it gives the sum over all labels of -ln p(label), in float32, still on the
-    device.
+    Called with `Rows`, it gives the sum over all labels of -weight · ln p(label), in float32, still
+    on the device.
 
     Args:
         model: Any causal model of `transformers`.
@@ -108,17 +112,22 @@ class Forward(nn.Module):
     def fast_attention(self) -> str:
         """The implementation that is the fastest where it computes.
 
-        On a CPU with AVX-512 BF16, plain matrix products and a softmax in bf16 take half the time
-        of torch's fused kernel (24 against 50 ms a layer, forward and backward, at 4 x 5 heads x
-        512 x 64). With AMX the fused kernel is the faster one (10 against 17 ms on two cores at
-        2 x 5 heads).
+        Not one of ours where scores are capped, dropped out or have sinks: those do none of it,
+        and before training the difference may be too small for a comparison to find.
         """
-        if self.device.type == "cuda" and self.precision == "bf16":
+        if self.precision != "bf16" or self._attends_otherwise():
+            return self.masked_attention
+        if self.device.type == "cuda":
             return VARLEN
-        plain = self.device.type == "cpu" and self.precision == "bf16" and not has_amx()
-        if plain and self.sequence_length <= _LONGEST_EAGER:
-            return "eager"
-        return self.masked_attention
+        return BLOCKED if self.sequence_length <= LONGEST else self.masked_attention
+
+    def _attends_otherwise(self) -> bool:
+        config = self.model.config
+        return bool(
+            getattr(config, "attn_logit_softcapping", None)
+            or getattr(config, "attention_dropout", 0.0)
+            or any(name.endswith("sinks") for name, _ in self.model.named_parameters())
+        )
 
     @property
     def masked_attention(self) -> str:
@@ -130,35 +139,58 @@ class Forward(nn.Module):
         self.attention = name
         self.model.set_attn_implementation(name)
 
-    def forward(
-        self, rows: Rows, how: Literal["train", "measure", "reference"] = "train"
-    ) -> Tensor:
-        """The loss that is trained on, the plain negative log-likelihood, or the model's own loss.
+    def forward(self, rows: Rows, how: How = "train") -> Tensor:
+        """The loss that is trained on, or something else that is known of `rows`.
 
-        The three differ where a model adds to its loss, as one with routers does. The second is
-        what bits per byte are made of; the third is computed by the model's own code, `labels`
-        given, and is what the first is compared with.
+        `measure` is the plain negative log-likelihood, of which bits per byte are made. `reference`
+        is computed by the model's own code, `labels` given, and is what `train` is compared with;
+        the three differ where a model adds to its loss, as one with routers does. `tokens` gives
+        -ln p(label) of each position, of the shape of the labels, 0 where there is none; `judged`
+        the same and, under it, 1 where the label is the likeliest token.
         """
         with self._autocast():
             if how == "reference" or self.head == "full":
                 return self._full(rows, how)
             hidden = self._body(**self._inputs(rows), use_cache=False).last_hidden_state
+            weight = self.model.get_output_embeddings().weight
+            hidden, labels = hidden.flatten(0, 1), rows.labels.flatten()
+            if how in {"tokens", "judged"}:
+                losses = linear_token_losses(hidden, weight, labels, losses=self._losses)
+                if how == "tokens":
+                    return losses.view(rows.labels.shape)
+                hits = linear_hits(hidden, weight, labels).to(losses.dtype)
+                return torch.stack([losses, hits]).view(2, *rows.labels.shape)
             return linear_cross_entropy(
-                hidden.flatten(0, 1),
-                self.model.get_output_embeddings().weight,
-                rows.labels.flatten(),
+                hidden,
+                weight,
+                labels,
+                None if rows.weights is None or how == "measure" else rows.weights.flatten(),
                 losses=self._losses,
             )
 
-    def _full(self, rows: Rows, how: str) -> Tensor:
+    def _full(self, rows: Rows, how: How) -> Tensor:
         # No mask: transformers makes it from the positions, and routers want none of ours.
         inputs = self._inputs(rows) | {"attention_mask": None}
-        if how == "measure":
-            return cross_entropy_sum(self.model(**inputs, use_cache=False).logits, rows.labels)
+        if how in {"measure", "tokens", "judged"}:
+            logits = self.model(**inputs, use_cache=False).logits
+            if how == "measure":
+                return cross_entropy_sum(logits, rows.labels)
+            losses = nn.functional.cross_entropy(
+                logits.float().flatten(0, 1), rows.labels.flatten(), reduction="none"
+            ).view(rows.labels.shape)
+            if how == "tokens":
+                return losses
+            return torch.stack([losses, (logits.argmax(dim=-1) == rows.labels).to(losses.dtype)])
         # `labels` would be shifted by one position; these are in place, and said to be.
         labels = _never_none(rows.labels)
         output = self.model(**inputs, labels=labels, shift_labels=labels, use_cache=False)
-        return output.loss * (rows.labels >= 0).sum()  # type: ignore[no-any-return]
+        count = (rows.labels >= 0).sum()
+        if rows.weights is None or how == "reference":
+            return output.loss * count  # type: ignore[no-any-return]
+        # What the model adds to its loss stays as it is; the likelihoods are weighted.
+        plain = cross_entropy_sum(output.logits, rows.labels)
+        weighted = cross_entropy_sum(output.logits, rows.labels, rows.weights)
+        return weighted + output.loss * count - plain  # type: ignore[no-any-return]
 
     def _inputs(self, rows: Rows) -> dict[str, Any]:
         inputs = {"input_ids": rows.input_ids, "position_ids": rows.positions}
@@ -167,7 +199,7 @@ class Forward(nn.Module):
         return inputs | {"attention_mask": self._mask(rows.segments)}
 
     def compile_layers(self, example: Rows, compiler: Compiler = torch.compile) -> None:
-        """Compile each layer and the loss, and try them on `example`.
+        """Compile each layer, on a GPU the loss too, and try them on `example`.
 
         Layer by layer, because layers share their code: the first is compiled, the others reuse it.
 
@@ -177,7 +209,8 @@ class Forward(nn.Module):
         try:
             for layer in self.layers:
                 layer.forward = compiler(layer.forward, dynamic=False, fullgraph=True)
-            self._losses = compiler(losses_of_logits, dynamic=False, fullgraph=True)
+            if self.device.type != "cpu":
+                self._losses = compiler(losses_of_logits, dynamic=False, fullgraph=True)
             torch.autograd.backward(self(example))
         except RuntimeError:
             self._losses = losses_part_by_part
@@ -196,7 +229,7 @@ class Forward(nn.Module):
         if self._has_windows:
             return None
         sees = visible(segments)
-        if self.attention != "eager":
+        if self.attention not in {"eager", BLOCKED}:
             return sees
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         lowest = torch.finfo(dtype).min

@@ -16,16 +16,20 @@ from types import FrameType
 from typing import Any
 
 from mowa import errors
-from mowa.errors import MowaError
+from mowa.errors import MowaError, StoppedEarly
 from mowa.execution import Progress
 from mowa.training._config import PretrainConfig
-from mowa.training._stop import StoppedEarly
+from mowa.training._dialogue_config import FinetuneConfig, PreferConfig
+from mowa.training._trainer_config import TrainerConfig
 from mowa.workspace import Artifact, Inputs, write_text
 
 JOB = "job.json"
 LOG = "processes.log"
 _WORKER = ["-m", "mowa.training._worker"]
 _MARK = "mowa:"  # begins a line in which the first process says something to its parent
+_CONFIGS: dict[str, type[TrainerConfig]] = {
+    config.__name__: config for config in (PretrainConfig, FinetuneConfig, PreferConfig)
+}
 _KINDS = {
     kind.__name__: kind
     for kind in (errors.MowaError, errors.UsageError, errors.DataError, StoppedEarly)
@@ -33,7 +37,7 @@ _KINDS = {
 
 
 def train_in_processes(
-    config: PretrainConfig, inputs: Inputs, out: Path, progress: Progress
+    config: TrainerConfig, inputs: Inputs, out: Path, progress: Progress
 ) -> None:
     """`train_here` in `config.processes` processes that torchrun starts.
 
@@ -81,23 +85,27 @@ def _why(log: str) -> str:
     return error[0] if error else log.strip().rpartition("\n")[2]
 
 
-def write_job(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
+def write_job(config: TrainerConfig, inputs: Inputs, out: Path) -> None:
     """Write what a process needs to know into ``out/job.json``."""
     artifacts = [
         {**asdict(artifact), "path": str(artifact.path.absolute())} for artifact in inputs.artifacts
     ]
-    job = {"config": config.model_dump(mode="json"), "inputs": artifacts}
+    job = {
+        "step": type(config).__name__,
+        "config": config.model_dump(mode="json"),
+        "inputs": artifacts,
+    }
     write_text(out / JOB, json.dumps(job, indent=1) + "\n")
 
 
-def read_job(path: Path) -> tuple[PretrainConfig, Inputs]:
+def read_job(path: Path) -> tuple[TrainerConfig, Inputs]:
     """What `write_job` wrote."""
     job = json.loads(path.read_text("utf-8"))
     artifacts = tuple(
         Artifact(**{**record, "path": Path(record["path"]), "inputs": (), "files": ()})
         for record in job["inputs"]
     )
-    return PretrainConfig.model_validate(job["config"]), Inputs(artifacts)
+    return _CONFIGS[job["step"]].model_validate(job["config"]), Inputs(artifacts)
 
 
 class SpokenProgress:

@@ -5,50 +5,34 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor
-from torch.distributed.tensor import DTensor
 
-from mowa.errors import DataError, MowaError, UsageError
+from mowa.errors import DataError, MowaError, StoppedEarly, UsageError
 from mowa.execution import Progress
+from mowa.training._batches import Batch, ahead, example_of, read_batch
 from mowa.training._checkpoint import Checkpoint, Checkpoints
-from mowa.training._config import PretrainConfig
 from mowa.training._distribution import Ranks, reduce_gradients_next, share
-from mowa.training._forward import Forward, Rows, stack
-from mowa.training._held_out import BitsPerByte, HeldOut, bits_per_byte
+from mowa.training._forward import Forward, Rows
 from mowa.training._memory import explained_memory, find_micro_batch, peak_memory
 from mowa.training._meters import meters
 from mowa.training._metrics import MetricsLog
-from mowa.training._optimizer import Optimizers, freeze
-from mowa.training._order import TrainingOrder
+from mowa.training._objective import Objective
+from mowa.training._optimizer import Optimizers, trained_part
 from mowa.training._parity import agree_with_model
-from mowa.training._plan import Block
+from mowa.training._resume import refuse_other_run, restore, say_what_changed, tensors_of
 from mowa.training._runtime import choose_micro_batch
 from mowa.training._spikes import SpikeGuard
-from mowa.training._stop import StoppedEarly, stop_request
-
-if TYPE_CHECKING:
-    from mowa.training._split import TokenSplit
+from mowa.training._stop import stop_request
+from mowa.training._trainer_config import TrainerConfig
 
 # How much the newest update counts in the mean from which the time left is told.
 _NEWEST = 0.05
-
-
-@dataclass(frozen=True)
-class Data:
-    """What is read: the order, the splits that it is over, and what is held out of each."""
-
-    order: TrainingOrder
-    splits: Sequence[TokenSplit]
-    held_out: Sequence[HeldOut]
-    names: Sequence[str] = ()
 
 
 @dataclass
@@ -70,12 +54,12 @@ class Run:
 
 
 def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in one sitting
-    config: PretrainConfig,
+    config: TrainerConfig,
     model: Any,
     *,
     optimizer: str,
     precision: str,
-    data: Data,
+    objective: Objective,
     out: Path,
     identity: dict[str, Any],
     threads: int,
@@ -91,7 +75,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         model: Its weights are where training begins; the same in every process.
         optimizer: ``adamw`` or ``muon``.
         precision: ``fp32`` or ``bf16``; a checkpoint's own goes before it.
-        data: The order of the run, and what it reads.
+        objective: What is learnt: the order of the run, and the loss.
         out: Gets ``metrics.jsonl`` and ``checkpoints/``.
         identity: Plain values that a checkpoint must agree with to be gone on from.
         threads: CPU threads in use, recorded.
@@ -105,7 +89,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
             to other data or another plan, where memory runs out.
         StoppedEarly: Where the run was asked to stop.
     """
-    order = data.order
+    order, names = objective.order, objective.names
     _refuse_uneven(config, ranks)
     checkpoints = Checkpoints(
         out / "checkpoints",
@@ -115,14 +99,10 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     )
     found = checkpoints.latest(progress.say)
     if found:
-        _refuse_other_run(found, identity)
+        refuse_other_run(found, identity)
         precision = found.state["precision"]
 
-    frozen = freeze(model, config.freeze)
-    if frozen:
-        progress.say(f"{frozen:,} weights are frozen")
-    if config.activation_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+    model = trained_part(model, config, progress.say)
     forward = Forward(
         model,
         device=device,
@@ -138,20 +118,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     )
     model.train()
 
-    def rows_at(step: int, micro: int) -> tuple[int, list[Rows]]:
-        """The labels of an update in all processes, and this process's micro-batches."""
-        places = order.batch(step - first)
-        mine = ranks.mine(places)
-        blocks = [order.read(data.splits, place) for place in mine]
-        # Every process makes as many passes: FSDP's sums need all of them.
-        size = -(-len(places) // ranks.world)
-        blocks += [Block.empty(config.sequence_length)] * (size - len(blocks))
-        return order.targets(places), [
-            stack(blocks[at : at + micro], device) for at in range(0, len(blocks), micro)
-        ]
-
-    def example(micro: int) -> Rows:
-        return stack([order.read(data.splits, order.place(n)) for n in range(micro)], device)
+    def example(count: int) -> Rows:
+        return example_of(objective, count, device)
 
     if config.check_forward:
         agree_with_model(forward, example(1), progress.say)
@@ -182,17 +150,18 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
 
+    objective.begin(forward, ranks, micro=micro, out=out, progress=progress)
     run = Run(precision, str(device), micro, forward.attention, forward.head, step=first)
     start_from = found or beginning
     spikes = SpikeGuard(config.skip_spikes, start_from.state["spikes"] if start_from else ())
     if start_from:
-        _restore(start_from, model, optimizers, ranks, device)
+        restore(start_from, model, optimizers, ranks, device)
     if found:
         run.step, run.tokens = found.step, found.state["tokens"]
         run.seconds, run.skipped = found.state["seconds"], list(found.state["skipped"])
         run.joules = found.state["joules"]
         progress.say(f"going on from update {run.step:,} of {last_step:,}")
-        _say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
+        say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
     log = MetricsLog(
         out / "metrics.jsonl",
         step=run.step if found else -1,
@@ -202,6 +171,9 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     run.compiled = (
         config.compile and run.step < last_step and _compile(forward, example(micro), progress.say)
     )
+
+    def batch_of(step: int) -> Batch:
+        return read_batch(objective, step - first, micro=micro, ranks=ranks, device=device)
 
     def save() -> None:
         log.flush()
@@ -216,22 +188,18 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 "identity": identity,
                 "precision": precision,
                 "arithmetic": arithmetic,
-                "read": dict(zip(data.names, order.read_until(run.step - first), strict=False)),
+                "read": dict(zip(names, order.read_until(run.step - first), strict=False)),
             },
-            _state(model, optimizers, ranks, device),
+            tensors_of(model, optimizers, ranks, device),
         )
-
-    def measure() -> dict[str, Any]:
-        measured = bits_per_byte(forward, data.held_out, ranks, micro=micro)
-        return _line(measured)
 
     began = saved = time.monotonic()
     spent_before, joules_before, update_seconds = run.seconds, run.joules, 0.0
     if not found:
-        line = measure()
-        _refuse_broken(line["held_out_bpb"])
+        line = objective.measure(forward, ranks, micro=micro)
+        _refuse_broken(line, objective)
         log.write(step=run.step, steps=last_step, **line)
-        progress.say(f"update {run.step:,} of {last_step:,}: {_bpb(line)} on held-out documents")
+        progress.say(f"update {run.step:,} of {last_step:,}: {objective.tell(line)}")
 
     with (
         checkpoints.writing(),
@@ -243,32 +211,32 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
             world=ranks.world,
             sequence_length=config.sequence_length,
         ) as meter,
-        _loader(lambda step: rows_at(step, micro), range(run.step, last_step)) as batches,
+        ahead(batch_of, range(run.step, last_step)) as batches,
         _no_collections(),
         explained_memory(config, micro),
         progress.task("training", total=last_step, done=run.step) as advance,
     ):
-        for targets, passes in batches:
+        for batch in batches:
             started = time.perf_counter()
-            loss = torch.zeros((), device=device)
-            for number, rows in enumerate(passes):
+            sums = torch.zeros(1 + len(objective.figures), device=device)
+            for number, rows in enumerate(batch.passes):
                 # Gradients are added up among the processes once an update.
-                reduce_gradients_next(forward, ranks, wanted=number == len(passes) - 1)
-                # `targets` is known before the first gradient: every token of the batch weighs the
-                # same, whichever micro-batch and process it is in. FSDP takes gradients' mean.
-                part = forward(rows) / targets
-                torch.autograd.backward(part * ranks.world)
-                loss += part.detach()
+                reduce_gradients_next(forward, ranks, wanted=number == len(batch.passes) - 1)
+                # The divisor is known before the first gradient: whatever micro-batch and process
+                # something is in, it weighs the same. FSDP takes gradients' mean.
+                part = objective.loss(forward, rows) / batch.sizes.divisor
+                torch.autograd.backward(part[0] * ranks.world)
+                sums += part.detach()
 
-            lr = optimizers.set_learning_rate(run.step)
+            lr = optimizers.set_learning_rate(run.step, batch.sizes.rate)
             norm = torch.nn.utils.clip_grad_norm_(
                 model.parameters(), config.grad_clip or math.inf, foreach=True
             )
             norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
             # The one moment of an update at which the device is waited for.
             others = torch.tensor([float(bool(stop)), meter.joules()], device=device)
-            together = torch.cat([loss[None], others])
-            loss_value, stopping, joules = ranks.sum_tensor(together).tolist()
+            together = ranks.sum_tensor(torch.cat([sums, others])).tolist()
+            loss_value, *figures, stopping, joules = together
             norm_value = float(norm)
             if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
                 checkpoints.finish()
@@ -289,7 +257,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 optimizers.step()
 
             run.step += 1
-            read = sum(rows.input_ids.numel() for rows in passes) * ranks.world
+            read = sum(rows.input_ids.numel() for rows in batch.passes) * ranks.world
             run.tokens += read
             took = time.perf_counter() - started
             update_seconds += (took - update_seconds) * (_NEWEST if update_seconds else 1.0)
@@ -299,15 +267,17 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
             last = run.step == last_step
             measured: dict[str, Any] = {}
             if last or (config.eval_every and run.step % config.eval_every == 0):
-                measured = measure()
+                measured = objective.measure(forward, ranks, micro=micro)
                 progress.say(
-                    f"update {run.step:,} of {last_step:,}: loss {loss_value:.4f}, {_bpb(measured)}"
-                    f" on held-out documents, {read / took:,.0f} tokens/s"
+                    f"update {run.step:,} of {last_step:,}: loss {loss_value:.4f},"
+                    f" {objective.tell(measured)}, {read / took:,.0f} tokens/s"
                 )
             if last or measured or run.step % config.log_every == 0:
                 log.write(
                     step=run.step,
                     loss=loss_value,
+                    **dict(zip(objective.figures, figures, strict=True)),
+                    **batch.sizes.logged,
                     lr=lr,
                     grad_norm=norm_value,
                     tokens=run.tokens,
@@ -336,24 +306,6 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
 
 
 @contextmanager
-def _loader(
-    read: Callable[[int], tuple[int, list[Rows]]], steps: range
-) -> Iterator[Iterator[tuple[int, list[Rows]]]]:
-    """What `read` gives for each of `steps`; the next is read while one is computed."""
-    with ThreadPoolExecutor(1) as pool:
-
-        def batches() -> Iterator[tuple[int, list[Rows]]]:
-            following = pool.submit(read, steps[0]) if steps else None
-            for step in steps:
-                assert following is not None
-                ready = following.result()
-                following = pool.submit(read, step + 1) if step + 1 in steps else None
-                yield ready
-
-        yield batches()
-
-
-@contextmanager
 def _no_collections() -> Iterator[None]:
     """Python's garbage collector leaves what is there now alone: it took half a second at times."""
     gc.collect()
@@ -364,7 +316,7 @@ def _no_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _is_due(config: PretrainConfig, step: int, seconds: float, ranks: Ranks) -> bool:
+def _is_due(config: TrainerConfig, step: int, seconds: float, ranks: Ranks) -> bool:
     by_time, by_steps = config.checkpoint_every_seconds, config.checkpoint_every_steps
     for every in (by_steps, config.keep_checkpoint_every):
         if every and step % every == 0:
@@ -394,7 +346,8 @@ def _largest_micro_batch(
 def _compile(forward: Forward, example: Rows, say: Callable[[str], None]) -> bool:
     began = time.monotonic()
     try:
-        forward.compile_layers(example)
+        with torch.random.fork_rng():  # a run that goes on has just got its random state back
+            forward.compile_layers(example)
     except RuntimeError as error:
         first_line = str(error).strip().partition("\n")[0]
         say(f"torch.compile failed ({first_line}); training goes on without it")
@@ -403,7 +356,7 @@ def _compile(forward: Forward, example: Rows, say: Callable[[str], None]) -> boo
     return True
 
 
-def _refuse_uneven(config: PretrainConfig, ranks: Ranks) -> None:
+def _refuse_uneven(config: TrainerConfig, ranks: Ranks) -> None:
     if config.blocks_per_batch % ranks.world:
         fitting = [n for n in range(1, ranks.world + 1) if not config.blocks_per_batch % n]
         raise UsageError(
@@ -413,77 +366,13 @@ def _refuse_uneven(config: PretrainConfig, ranks: Ranks) -> None:
         )
 
 
-def _refuse_other_run(found: Checkpoint, identity: dict[str, Any]) -> None:
-    recorded = found.state["identity"]
-    differing = sorted(key for key in identity if recorded.get(key) != identity[key])
-    if differing:
-        raise MowaError(
-            f"checkpoint {found.name} belongs to another run: its {', '.join(differing)} differ",
-            where="checkpoints",
-            fix="remove this step's unfinished artifact and run again, which trains from the start",
-        )
-
-
-def _refuse_broken(bpb: float | None) -> None:
-    if bpb is not None and not math.isfinite(bpb):
+def _refuse_broken(measured: dict[str, Any], objective: Objective) -> None:
+    if any(isinstance(each, float) and not math.isfinite(each) for each in measured.values()):
         raise DataError(
-            f"before the first update, the model has {bpb} bits per byte on held-out documents:"
+            f"before the first update, the model has {objective.tell(measured)}:"
             " some of its weights are not numbers, or overflow",
             fix='read another copy of the model; where precision is "bf16", try "fp32"',
         )
-
-
-def _say_what_changed(
-    before: dict[str, Any], now: dict[str, Any], say: Callable[[str], None]
-) -> None:
-    changed = [
-        f"{key} {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]
-    ]
-    if changed:
-        say(
-            f"not as before: {', '.join(changed)}; the result will equal that of an uninterrupted"
-            " run up to rounding, not bit by bit"
-        )
-
-
-def _state(
-    model: Any, optimizers: Optimizers, ranks: Ranks, device: torch.device
-) -> dict[str, Tensor]:
-    random = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        random["cuda"] = torch.cuda.get_rng_state(device)
-    parameters = dict(model.named_parameters())
-    assert ranks.mesh is None or all(isinstance(p, DTensor) for p in parameters.values())
-    return {
-        **{f"model/{name}": parameter for name, parameter in parameters.items()},
-        **{f"optimizer/{name}": value for name, value in optimizers.state().items()},
-        **{f"random/{ranks.rank}/{name}": value for name, value in random.items()},
-    }
-
-
-def _restore(
-    found: Checkpoint, model: Any, optimizers: Optimizers, ranks: Ranks, device: torch.device
-) -> None:
-    optimizers.prepare()
-    wanted = _state(model, optimizers, ranks, device)
-    names = found.names()
-    with torch.no_grad():
-        # Another number of processes has other random states; nothing draws from them but dropout.
-        read = {
-            key: value.detach()
-            for key, value in wanted.items()
-            if key in names or not key.startswith("random/")
-        }
-        found.load(read)
-    own = f"random/{ranks.rank}/"
-    if f"{own}cpu" in read:
-        torch.set_rng_state(read[f"{own}cpu"])
-    if f"{own}cuda" in read:
-        torch.cuda.set_rng_state(read[f"{own}cuda"], device)
-
-
-def _line(measured: BitsPerByte) -> dict[str, Any]:
-    return {"held_out_bpb": measured.total, "held_out_bpb_by_source": measured.by_source}
 
 
 def _diverged(when: str, loss: float, norm: float, checkpoints: Checkpoints) -> MowaError:
@@ -503,8 +392,3 @@ def _stopped(reason: str, step: int, steps: int) -> StoppedEarly:
         f"asked to stop by {reason or 'another process'}: saved after update {step:,} of {steps:,}",
         fix="run the same command again to go on",
     )
-
-
-def _bpb(line: dict[str, Any]) -> str:
-    value = line["held_out_bpb"]
-    return "no measure" if value is None else f"{value:.3f} bits per byte"

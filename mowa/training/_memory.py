@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import torch
 
 from mowa.errors import MowaError
-from mowa.training._config import PretrainConfig
 from mowa.training._distribution import Ranks
+from mowa.training._trainer_config import TrainerConfig
 
 _FULL = 0.9  # of a GPU's memory: what lies scattered is not all usable
 
@@ -55,7 +55,7 @@ def find_micro_batch(run: Callable[[int], None], *, most: int, ranks: Ranks) -> 
 
 
 @contextmanager
-def explained_memory(config: PretrainConfig, micro: int) -> Iterator[None]:
+def explained_memory(config: TrainerConfig, micro: int) -> Iterator[None]:
     """Where memory runs out in the block, say what to change; `micro` blocks are computed at once.
 
     Raises:
@@ -67,7 +67,7 @@ def explained_memory(config: PretrainConfig, micro: int) -> Iterator[None]:
         raise _out_of_memory(error, config, micro) from error
 
 
-def _out_of_memory(error: BaseException, config: PretrainConfig, micro: int) -> MowaError:
+def _out_of_memory(error: BaseException, config: TrainerConfig, micro: int) -> MowaError:
     """What to change, with the numbers of this run."""
     first_line = str(error).strip().partition("\n")[0]
     ways = []

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from mowa.execution._energy import WATTS_PER_CORE, Energy, EnergyMeter
 from mowa.training._devices import accelerator_called
-from mowa.training._energy import WATTS_PER_CORE, Energy, EnergyMeter
 from mowa.training._flops import DecoderSizes, model_flops_utilisation, training_flops_per_token
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -9,9 +10,29 @@ import torch
 from torch import Tensor
 
 from mowa.errors import UsageError
-from mowa.training._config import MUON_LEARNING_RATE, PretrainConfig
+from mowa.model import with_lora
 from mowa.training._muon import Muon
 from mowa.training._schedule import schedule
+from mowa.training._trainer_config import MUON_LEARNING_RATE, TrainerConfig
+
+
+def trained_part(model: Any, config: TrainerConfig, say: Callable[[str], None]) -> Any:
+    """`model` as it is trained: adapters, what is frozen, what is computed again for its gradient.
+
+    Before the optimizers are made: they get what wants a gradient then.
+
+    Raises:
+        UsageError: As `freeze` and `with_lora`.
+    """
+    if config.lora is not None:
+        with_lora(model, config.lora, config.seed)
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        say(f"{trained:,} weights of adapters are trained, all others are frozen")
+    if frozen := freeze(model, config.freeze):
+        say(f"{frozen:,} weights are frozen")
+    if config.activation_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return model
 
 
 def freeze(model: torch.nn.Module, patterns: list[str]) -> int:
@@ -40,15 +61,18 @@ def parameter_groups(model: Any, optimizer: str) -> dict[str, list[str]]:
     """Names of the trained parameters by how they are trained: ``muon``, ``decay``, ``no_decay``.
 
     The matrices of the layers go to Muon, or to AdamW with weight decay; an output layer that is
-    not tied to the embeddings, and stacked matrices of experts, have AdamW with weight decay;
-    embeddings and norms AdamW without.
+    not tied to the embeddings, adapters, and stacked matrices of experts, have AdamW with weight
+    decay; embeddings and norms AdamW without.
     """
     embeddings = model.get_input_embeddings().weight
     groups: dict[str, list[str]] = {"muon": [], "decay": [], "no_decay": []}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if parameter.ndim < 2 or parameter is embeddings:
+        if name.endswith((".lora_a", ".lora_b")):
+            # Their product is what counts: neither is a matrix of the layer that Muon could turn.
+            groups["decay"].append(name)
+        elif parameter.ndim < 2 or parameter is embeddings:
             groups["no_decay"].append(name)
         elif optimizer == "muon" and ".layers." in name and parameter.ndim == 2:
             groups["muon"].append(name)
@@ -63,7 +87,7 @@ class Optimizers:
     def __init__(
         self,
         model: Any,
-        config: PretrainConfig,
+        config: TrainerConfig,
         *,
         steps: int,
         precision: str,
@@ -104,8 +128,8 @@ class Optimizers:
             for parameter in group["params"]
         }
 
-    def set_learning_rate(self, step: int) -> float:
-        """Set every learning rate for update `step`; gives AdamW's."""
+    def set_learning_rate(self, step: int, rate: float = 1.0) -> float:
+        """Set every learning rate for update `step`, `rate` times the schedule's; gives AdamW's."""
         share = schedule(
             step,
             steps=self._steps,
@@ -116,8 +140,8 @@ class Optimizers:
         )
         for name, optimizer in self._optimizers.items():
             for group in optimizer.param_groups:
-                group["lr"] = self._peaks[name] * share
-        return self._peaks["adamw"] * share
+                group["lr"] = self._peaks[name] * share * rate
+        return self._peaks["adamw"] * share * rate
 
     def step(self) -> None:
         """Move the weights by their gradients, and drop the gradients."""

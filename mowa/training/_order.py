@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from mowa.errors import UsageError
 from mowa.training._permutation import Integers, Permutation
-from mowa.training._plan import Block, PackingPlan, Tokens
+from mowa.training._plan import Block, Plan
 
 MIXED = 2048
 """Blocks over which the shares of a stage hold exactly."""
@@ -62,7 +63,7 @@ class TrainingOrder:
 
     def __init__(
         self,
-        plans: Sequence[PackingPlan],
+        plans: Sequence[Plan],
         *,
         blocks_per_batch: int,
         seed: int,
@@ -118,7 +119,7 @@ class TrainingOrder:
         """How many labels the blocks have."""
         return sum(self.plans[place.stream].targets(place.block) for place in places)
 
-    def read(self, tokens: Sequence[Tokens], place: Place) -> Block:
+    def read(self, tokens: Sequence[Any], place: Place) -> Block:
         """The block at `place` out of the splits that the plans were made over."""
         return self.plans[place.stream].read(tokens[place.stream], place.block)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -27,6 +27,8 @@ from mowa.training._permutation import Integers, Permutation
 
 # Raised whenever the same documents and seed give another plan.
 _REVISION = 2
+
+Floats = NDArray[np.float32]
 
 IGNORED = -100
 """The label of a position that has no target, as `torch.nn.functional.cross_entropy` expects it."""
@@ -60,12 +62,17 @@ class Block:
         positions: Position within the segment.
         segments: Number of the segment within the block; a position sees those of its own segment
             that are not after it. Padding is a segment too, without labels.
+        weights: What the loss of a label is multiplied by; None: all weigh the same.
+        reference: At place n the log-probability that another model gives the labels of segment n;
+            None where there is no other.
     """
 
     input_ids: Integers
     labels: Integers
     positions: Integers
     segments: Integers
+    weights: Floats | None = None
+    reference: Floats | None = None
 
     @classmethod
     def empty(cls, size: int) -> Block:
@@ -76,6 +83,36 @@ class Block:
             positions=np.arange(size, dtype=np.int64),
             segments=np.full(size, -1, np.int64),
         )
+
+    def emptied(self) -> Block:
+        """A block of padding that has what this one has."""
+        empty = Block.empty(len(self.input_ids))
+        return replace(
+            empty,
+            weights=None if self.weights is None else np.zeros_like(self.weights),
+            reference=None if self.reference is None else np.zeros_like(self.reference),
+        )
+
+
+class Plan(Protocol):
+    """An endless stream of blocks, of which any is found at once by its number."""
+
+    @property
+    def tokens(self) -> int:
+        """In an epoch: what a stream weighs in a mixture."""
+
+    @property
+    def blocks_per_epoch(self) -> int:
+        """Of the stream."""
+
+    def targets(self, block: int) -> int:
+        """How many labels `block` has."""
+
+    def read(self, tokens: Any, block: int) -> Block:
+        """What is in `block`, out of what the plan was made over."""
+
+    def digest(self) -> str:
+        """A hash over all that decides the plan."""
 
 
 class PackingPlan:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mowa.report import Block, Figures, Lines, Page, Preformatted, Section, Table, Text
 from mowa.training._config import PretrainConfig
+from mowa.training._trainer_config import TrainerConfig
 
 # More points than this are thinned by their mean: a curve is some 800 pixels wide.
 _POINTS = 400
@@ -30,6 +31,7 @@ def write_report(
     The model's ``config.json`` lies beside `path`.
     """
     settings = json.loads((path.parent / "config.json").read_text("utf-8"))
+    shape = architecture_rows(config, settings, vocab_size)
     new = config.architecture is not None or config.family is not None
     page = Page(
         title="A model trained from random weights" if new else "A model trained further",
@@ -40,10 +42,8 @@ def write_report(
             *_by_source(lines),
             Section("Training", _curves(lines), note="Loss is of each update's own batch."),
             Section("Continuations", _continuations(samples)),
-            Section("How it was trained", [Table(["", "value"], _training(config, metrics))]),
-            Section(
-                "Architecture", [Table(["", "value"], _architecture(config, settings, vocab_size))]
-            ),
+            Section("How it was trained", [Table(["", "value"], training_rows(config, metrics))]),
+            Section("Architecture", [Table(["", "value"], shape)]),
         ],
     )
     page.write(path)
@@ -99,28 +99,29 @@ def _epochs(epochs: float | dict[str, float]) -> list[tuple[str, str]]:
 
 
 def _curves(lines: list[Line]) -> list[Block]:
-    curves: list[Block] = [
-        Lines("Loss", {"training": _points(lines, "loss")}, "update", "nats a token")
+    made: list[Block] = [
+        Lines("Loss", {"training": points(lines, "loss")}, "update", "nats a token")
     ]
-    measured = _points(lines, "held_out_bpb")
+    measured = points(lines, "held_out_bpb")
     if measured:
-        curves.append(
-            Lines("Held-out documents", {"held out": measured}, "update", "bits per byte")
-        )
+        made.append(Lines("Held-out documents", {"held out": measured}, "update", "bits per byte"))
+    return [*made, *curves_of_the_run(lines)]
+
+
+def curves_of_the_run(lines: list[Line]) -> list[Block]:
+    """Learning rate, norm and speed, whatever is learnt."""
     return [
-        *curves,
-        Lines("Learning rate", {"AdamW": _points(lines, "lr")}, "update", "learning rate"),
-        Lines("Norm of the gradient", {"norm": _points(lines, "grad_norm")}, "update", "norm"),
-        Lines("Speed", {"speed": _points(lines, "tokens_per_second")}, "update", "tokens a second"),
+        Lines("Learning rate", {"AdamW": points(lines, "lr")}, "update", "learning rate"),
+        Lines("Norm of the gradient", {"norm": points(lines, "grad_norm")}, "update", "norm"),
+        Lines("Speed", {"speed": points(lines, "tokens_per_second")}, "update", "tokens a second"),
     ]
 
 
-def _points(lines: list[Line], key: str) -> list[Point]:
-    points = [
-        (float(line["step"]), float(line[key])) for line in lines if line.get(key) is not None
-    ]
-    width = -(-len(points) // _POINTS)
-    groups = [points[at : at + width] for at in range(0, len(points), width or 1)]
+def points(lines: list[Line], key: str) -> list[Point]:
+    """What the lines have of `key`, by update."""
+    every = [(float(line["step"]), float(line[key])) for line in lines if line.get(key) is not None]
+    width = -(-len(every) // _POINTS)
+    groups = [every[at : at + width] for at in range(0, len(every), width or 1)]
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
 
 
@@ -130,7 +131,8 @@ def _continuations(samples: list[dict[str, Any]]) -> list[Block]:
     return [Preformatted(f"{sample['prompt']}▸{sample['continuation']}") for sample in samples]
 
 
-def _training(config: PretrainConfig, metrics: dict[str, Any]) -> list[list[Any]]:
+def training_rows(config: TrainerConfig, metrics: dict[str, Any]) -> list[list[Any]]:
+    """How it was trained, as the rows of a table."""
     skipped = metrics["skipped_updates"]
     return [
         ["updates", f"{metrics['steps']:,} of {config.global_batch_size:,} tokens"],
@@ -152,9 +154,10 @@ def _training(config: PretrainConfig, metrics: dict[str, Any]) -> list[list[Any]
     ]
 
 
-def _architecture(
-    config: PretrainConfig, settings: dict[str, Any], vocab_size: int
+def architecture_rows(
+    config: TrainerConfig, settings: dict[str, Any], vocab_size: int
 ) -> list[list[Any]]:
+    """What the model is, as the rows of a table."""
     heads = settings.get("num_attention_heads")
     width = settings.get("hidden_size")
     size = settings.get("head_dim") or (width // heads if width and heads else None)

@@ -9,18 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from mowa.errors import MowaError
-
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-
-
-class StoppedEarly(MowaError):  # noqa: N818 - nothing went wrong
-    """The run was asked to stop, has saved, and can go on: exit code 75 (``EX_TEMPFAIL``).
-
-    A job script that finds 75 puts the job back into the queue.
-    """
-
-    exit_code = 75
 
 
 class StopRequest:

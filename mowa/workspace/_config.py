@@ -56,9 +56,17 @@ def _part(config: BaseModel, *, want_runtime: bool) -> dict[str, Any]:
             inner = _part(value, want_runtime=want_runtime)
             if inner or not want_runtime:
                 part[name] = inner
+        elif _is_list_of_models(value) and not is_runtime:
+            parts = [_part(item, want_runtime=want_runtime) for item in value]
+            if any(parts) or not want_runtime:
+                part[name] = parts
         elif is_runtime == want_runtime:
             part[name] = _plain(value)
     return part
+
+
+def _is_list_of_models(value: Any) -> bool:
+    return bool(value) and isinstance(value, list | tuple) and isinstance(value[0], BaseModel)
 
 
 def _plain(value: Any) -> Any:

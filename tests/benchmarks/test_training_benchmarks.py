@@ -10,11 +10,13 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "toy", "rows"),
     [
         ("training.py", ["--smoke"], ["Mowa, not compiled", "Mowa, documents masked"]),
         ("training_gpu.py", ["--dry-run", "--steps", "5"], ["Llama toy"]),
+        ("finetuning.py", ["--smoke"], ["fine-tuning, Mowa", "preferences (DPO), Mowa"]),
     ],
 )
 def test_a_benchmark_runs_at_toy_size(tmp_path, script, toy, rows):
@@ -32,6 +34,64 @@ def test_a_benchmark_runs_at_toy_size(tmp_path, script, toy, rows):
         assert row in result["what"]
         assert result["ours"] > 0
         assert result["ours_details"]["loss"] > 0
+
+
+def test_the_benchmark_of_attention_runs_at_toy_size(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import attention
+
+    attention.main(
+        ["--smoke", "--precision", "fp32", "--queries", "8", "--json", str(tmp_path / "a.json")]
+    )
+    results = json.loads((tmp_path / "a.json").read_text())["results"]
+    assert [result["peer"] for result in results] == ["plain", "torch's kernel"]
+    assert all(result["ratio"] > 0 for result in results)
+
+
+def test_the_benchmark_of_the_loss_runs_at_toy_size_and_its_ways_agree(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import loss
+
+    path = tmp_path / "l.json"
+    loss.main(["--smoke", "--precision", "fp32", "--threads", "1", "--json", str(path)])
+    results = json.loads(path.read_text())["results"]
+    assert [result["peer"] for result in results] == ["at once", "in parts"]
+    for result in results:
+        ours, other = (result[f"{whose}_details"]["loss"] for whose in ("ours", "peer"))
+        assert ours == pytest.approx(other)
+
+
+def test_the_ways_of_attention_that_are_timed_agree(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import torch
+    from attention import by_blocks, kernel, plain
+
+    generator = torch.Generator().manual_seed(1)
+    inputs = [torch.randn(2, 3, 9, 4, generator=generator) for _ in range(3)]
+    mask = torch.zeros(2, 1, 9, 9).masked_fill(torch.ones(9, 9).triu(1).bool(), -1e9)
+    for attend in (kernel, by_blocks):
+        torch.testing.assert_close(attend(*inputs, mask), plain(*inputs, mask))
+
+
+@pytest.mark.slow
+def test_the_way_to_a_quality_is_measured_as_the_peers_are(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import training
+
+    options = training.options_of(["--smoke"])
+    (tmp_path / "jobs").mkdir()
+    training.make_world(tmp_path, options, 6)
+    found = training.run_ours({
+        "root": str(tmp_path), "out": str(tmp_path / "out"), "rows": str(tmp_path / "rows"),
+        "shape": options.shape, "blocks": 4, "steps": 6, "warmup": 1, "lr": 1e-3, "threads": 1,
+        "precision": "fp32", "device": "cpu", "compile": False, "tokens": "tokens",
+        "measure": True, "wanted": 0.0,
+        "changes": {"optimizer": "auto", "keep_checkpoint_every": 3},
+    })  # fmt: skip
+    (halfway, worse), (end, bits) = found["curve"]
+    assert 0 < halfway <= end
+    assert bits == pytest.approx(found["bits_per_byte"])
+    assert worse > bits
 
 
 def test_the_peers_follow_the_schedule_of_the_trainer(monkeypatch):

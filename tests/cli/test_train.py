@@ -45,6 +45,20 @@ def test_a_run_before_its_first_update_is_shown_too(tmp_path, capsys):
     assert "no update yet" in capsys.readouterr().out
 
 
+def test_a_run_on_preferences_is_shown_with_its_margin(tmp_path, capsys):
+    line = {
+        "loss": 0.6, "margin": 0.25, "accuracy": 0.75, "held_out_loss": 0.65,
+        "held_out_accuracy": 0.5, "lr": 1e-6, "grad_norm": 1.0, "tokens": 9,
+        "tokens_per_second": 2.0, "seconds": 1.0, "seconds_left": 0.0,
+    }  # fmt: skip
+    lines = [{"step": 0, "steps": 1}, {"step": 1, **line}]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    invoke("train", "watch", tmp_path)
+    shown = capsys.readouterr().out
+    for part in ("loss 0.650, 50.0% right after update 1", "0.250, 75.0% of pairs in their order"):
+        assert part in shown
+
+
 def test_a_run_that_has_ended_cannot_be_stopped(trained):
     with pytest.raises(UsageError, match="this run has ended"):
         invoke("train", "stop", trained)

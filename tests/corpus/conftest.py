@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,8 @@ from mowa.corpus import _documents as documents_step
 from mowa.corpus import _signals as signals_step
 from mowa.execution import Context, Ledger
 from mowa.languages import LanguagePack, Threshold
-from mowa.workspace import Artifact, Inputs
+from mowa.workspace import Inputs
+from tests.made_artifacts import artifact
 
 PACK = LanguagePack(
     code="pol",
@@ -126,22 +127,9 @@ class World:
         return out
 
     def _artifact(self, kind, step, out, *, runtime=None, metrics=None):
-        return Artifact(
-            path=out,
-            kind=kind,
-            name=f"proba/{step}",
-            version="dev",
-            fingerprint=hashlib.blake2b(step.encode(), digest_size=16).hexdigest(),
-            revision=1,
-            config={},
-            runtime=runtime or {},
-            inputs=(),
-            code={},
-            created="",
-            seconds=0.0,
-            files=(),
-            metrics=metrics or {},
-        )
+        fingerprint = hashlib.blake2b(step.encode(), digest_size=16).hexdigest()
+        made = artifact(out, kind, name=f"proba/{step}", fingerprint=fingerprint, metrics=metrics)
+        return replace(made, runtime=runtime or {})
 
 
 def _member(kind, record_id, url, block):

@@ -18,11 +18,13 @@ from pydantic import ValidationError
 import mowa.inference
 from mowa.errors import DataError, UsageError
 from mowa.evaluation import NgramModel, ScoresConfig, xz_bits_per_byte
-from mowa.evaluation._bootstrap import interval, resampled_ratios
+from mowa.evaluation._intervals import interval, resampled
+from mowa.evaluation._measures import ratio
 from mowa.evaluation._scores import run
 from mowa.execution import Context, Ledger
 from mowa.languages import LanguagePack
-from mowa.workspace import Artifact, Inputs
+from mowa.workspace import Inputs
+from tests.made_artifacts import artifact
 
 BOS, EOS, VOCABULARY, WINDOW = 0, 1, 260, 32
 
@@ -186,25 +188,6 @@ def write_tokens(folder: Path, held_out=HELD_OUT) -> None:
     (folder / "tokens.json").write_text(json.dumps(record))
 
 
-def artifact(path: Path, kind: str, metrics: dict) -> Artifact:
-    return Artifact(
-        path=path,
-        kind=kind,
-        name=f"test/{kind}",
-        version="dev",
-        fingerprint="0" * 32,
-        revision=1,
-        config={},
-        runtime={},
-        inputs=(),
-        code={},
-        created="",
-        seconds=0.0,
-        files=(),
-        metrics=metrics,
-    )
-
-
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(mowa.inference, "TorchEngine", EvenEngine, raising=False)
@@ -215,9 +198,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     (tmp_path / "model" / "config.json").write_text(json.dumps({"max_position_embeddings": WINDOW}))
     inputs = Inputs(
         (
-            artifact(tmp_path / "model", "model", {"held_out_bpb_before": 8.1234567}),
-            artifact(tmp_path / "tokens", "tokens", {}),
-            artifact(tmp_path / "corpus", "corpus", {}),
+            artifact(tmp_path / "model", "model", metrics={"held_out_bpb_before": 8.1234567}),
+            artifact(tmp_path / "tokens", "tokens"),
+            artifact(tmp_path / "corpus", "corpus"),
         )
     )
     return World(tmp_path, inputs)
@@ -414,7 +397,7 @@ def test_a_real_model_that_has_learnt_nothing_needs_about_log2_of_the_vocabulary
 
 def test_a_model_whose_training_measured_nothing_before_has_no_untrained_row(world: World):
     model, *others = world.inputs.artifacts
-    world.inputs = Inputs((artifact(model.path, "model", {}), *others))
+    world.inputs = Inputs((artifact(model.path, "model"), *others))
     metrics = world.scores()
     assert "untrained_bpb" not in metrics
     assert set(by_system(world.read())) == {"model", "ngram", "xz"}
@@ -437,7 +420,7 @@ def test_tokens_of_another_corpus_are_refused(world: World):
 def test_nothing_held_out_is_refused(world: World, tmp_path: Path):
     write_tokens(tmp_path / "empty", held_out=[])
     model, _, corpus = world.inputs.artifacts
-    world.inputs = Inputs((model, artifact(tmp_path / "empty", "tokens", {}), corpus))
+    world.inputs = Inputs((model, artifact(tmp_path / "empty", "tokens"), corpus))
     with pytest.raises(DataError, match="no document was held out") as caught:
         world.scores()
     assert "held-out" in caught.value.fix
@@ -497,13 +480,12 @@ def test_the_bootstrap_covers_the_truth_about_as_often_as_it_says():
     for trial in range(200):
         size = rng.integers(100, 5000, 60)
         bits = size * rng.normal(2.0, 0.3, 60)
-        low, high = interval(resampled_ratios(bits[None], size, samples=200, seed=trial)[:, 0])
+        low, high = interval(resampled(ratio(bits, size), samples=200, seed=trial))
         covered += low <= 2.0 <= high
     assert 175 <= covered <= 199
 
 
 def test_resamples_without_a_byte_are_left_out():
-    bits, size = np.array([[8.0, 5.0]]), np.array([4, 0])
-    ratios = resampled_ratios(bits, size, samples=100, seed=1)
+    ratios = resampled(ratio([8.0, 5.0], [4, 0]), samples=100, seed=1)
     assert 50 < len(ratios) < 100
     assert np.isfinite(ratios).all()

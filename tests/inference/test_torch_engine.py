@@ -10,7 +10,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from mowa.errors import DataError, UsageError
 from mowa.inference import TorchEngine
-from mowa.inference._engine import _windows
+from mowa.inference._documents import windows as _windows
+from mowa.inference._forward import LOGITS_AT_ONCE
 from mowa.inference._sampling import Sampler
 from mowa.model import ArchitectureConfig, TokenizerFacts, build
 
@@ -169,8 +170,8 @@ def test_log_likelihoods_do_not_depend_on_how_documents_are_batched(engine, monk
         [0, *torch.randint(3, 280, (n,), generator=draw).tolist()] for n in range(1, 40, 3)
     ]
     together = engine.loglikelihood(documents, stride=12)
-    monkeypatch.setattr("mowa.inference._engine._TOKENS_AT_ONCE", 1)
-    monkeypatch.setattr("mowa.inference._engine._LOGITS_AT_ONCE", 280 * 5)
+    monkeypatch.setattr("mowa.inference._documents.TOKENS_AT_ONCE", 1)
+    monkeypatch.setitem(LOGITS_AT_ONCE, "cpu", 280 * 5)
     alone = engine.loglikelihood(documents, stride=12)
     assert together == pytest.approx(alone, abs=1e-3)
 

@@ -18,7 +18,12 @@ from little_world import make_project
 from mowa.recipe import STEPS, Recipe, run
 
 GOLDEN = Path(__file__).with_name("golden_digests.json")
-COMPARED = ("inventory", "documents", "signals", "corpus", "tokenizer", "tokens")
+COMPARED = ("inventory", "documents", "signals", "corpus", "tokenizer", "tokens", "ngram-index")
+INDEX = """
+[steps.index]
+does = "contamination-index"
+reads = "corpus"
+"""
 
 
 def digest_of(artifact):
@@ -39,8 +44,12 @@ def digest_of(artifact):
 
 def digests_in(folder):
     project = make_project(folder)
-    recipe = Recipe.load(project / "recipes" / "tiny.toml")
+    path = project / "recipes" / "tiny.toml"
+    path.write_text(path.read_text("utf-8") + INDEX, "utf-8")
+    recipe = Recipe.load(path)
     made = run(recipe, project / "workspace", to="tokens", workers=1)
+    index = run(recipe, project / "workspace", to="index", workers=1)
+    made += [result for result in index if result.artifact.kind == "ngram-index"]
     return {
         result.artifact.name.partition("/")[2]: {
             "does": recipe.steps[result.artifact.name.partition("/")[2]].does,

@@ -331,7 +331,7 @@ def test_init_makes_a_project_that_runs(tmp_path, mowa, monkeypatch):
     assert (tmp_path / "mine" / "recipes" / "first.toml").read_text() == "# mine now"
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/recipes.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/recipes.md", "docs/inference.md"])
 def test_the_python_in_the_documents_is_python(name):
     from pathlib import Path
 

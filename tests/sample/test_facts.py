@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from mowa.sample import dialogues, facts, questions, split_facts
+from mowa.sample import facts, questions, split_facts
 from mowa.sample._compose import Document, compose
 from mowa.sample._facts import tables
 from mowa.sample._leaks import Leaks, forms
@@ -127,29 +127,6 @@ def test_train_and_held_out_wordings_of_questions_do_not_meet():
     assert len(train) > len(facts())
     assert held_out
     assert not train & held_out
-
-
-def test_a_dialogue_alternates_and_asks_for_each_fact_once():
-    some = facts()[::5]
-    talks = dialogues(some, seed=1)
-    for talk in talks:
-        assert [message["role"] for message in talk] == ["user", "assistant"] * (len(talk) // 2)
-        for message in talk:
-            assert message["content"] == message["content"].strip()
-            assert not re.search(r"[\[\]{}<>|]|  | [.,?!]", message["content"]), message
-    asked = [message["content"] for talk in talks for message in talk if message["role"] == "user"]
-    texts = {fact.id: {one.text for one in fact.questions} for fact in some}
-    counts = Counter(name for name, own in texts.items() for a in asked if any(t in a for t in own))
-    assert set(counts) == set(texts)
-    assert dialogues(some, seed=1) == talks != dialogues(some, seed=2)
-
-
-def test_dialogues_keep_to_the_wordings_asked_for():
-    withheld = {one.text for fact in facts() for one in fact.questions if one.held_out}
-    train = " ".join(m["content"] for talk in dialogues(facts(), seed=1) for m in talk)
-    assert not [text for text in withheld if text in train]
-    other = dialogues(HELD_OUT, seed=1, wordings="held_out")
-    assert all(any(text in talk[0]["content"] for text in withheld) for talk in other)
 
 
 def stated(documents: list[Document]) -> float:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mowa.sample._compose import _may_follow_that, _paragraphs, compose
+from mowa.sample._compose import _paragraphs, compose
 from mowa.sample._facts import lines, tables
 from mowa.sample._registers import _draw, _plan, kinds
+from mowa.sample._relations import may_follow_that
 from mowa.sample._template import Scene, names_used, parse, render
 
 GENDERS = "mfnp"
@@ -158,11 +159,11 @@ def test_composed_sentences_are_clean():
 
 
 def test_only_a_single_clause_without_a_capital_is_put_after_that():
-    assert _may_follow_that("{s.nom} leży nad {s.river_ins}.")
-    assert _may_follow_that("[w|we] mieście.")
-    assert not _may_follow_that("{S.nom} leży.")
-    assert not _may_follow_that("Kto jedzie, ten jedzie.")
-    assert not _may_follow_that("to jedno. to drugie.")
+    assert may_follow_that("{s.nom} leży nad {s.river_ins}.")
+    assert may_follow_that("[w|we] mieście.")
+    assert not may_follow_that("{S.nom} leży.")
+    assert not may_follow_that("Kto jedzie, ten jedzie.")
+    assert not may_follow_that("to jedno. to drugie.")
 
 
 def test_a_plan_draws_what_relations_state_and_ask_each_at_most_once():
@@ -179,3 +180,8 @@ def test_a_plan_draws_what_relations_state_and_ask_each_at_most_once():
     assert all(re.fullmatch(r"– .*\? // – .*\.", text) for text in asked)
     assert _stated(_draw("@town.relations*2"), town, world, used) == []
     assert "s" not in world.bound
+
+
+def test_a_line_that_follows_on_begins_as_it_stands():
+    assert render("w {Towns.nom} pada.", scene(), capital=False) == "w Łódź pada."
+    assert render("w {Towns.nom} pada.", scene()) == "W Łódź pada."

@@ -270,7 +270,7 @@ def test_the_sources_of_the_sample_are_valid_and_open():
     from mowa.rights import load_source
 
     with resources.as_file(resources.files("mowa.sample") / "project" / "sources") as folder:
-        for form in ("web", "stories", "notes", "papers"):
+        for form in ("web", "stories", "notes", "papers", "dialogues"):
             source = load_source(folder, f"sample-{form}")
             assert (source.licence, source.release, source.language) == ("CC0-1.0", "open", "pol")
             raw = tomllib.loads((folder / f"sample-{form}.toml").read_text("utf-8"))

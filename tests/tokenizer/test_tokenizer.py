@@ -35,7 +35,8 @@ from mowa.tokenizer import _train as step
 from mowa.tokenizer._build import PATTERNS, byte_values, untrained
 from mowa.tokenizer._encode import _PIECE, pieces
 from mowa.tokenizer._sample import draw, lessons
-from mowa.workspace import Artifact, Inputs
+from mowa.workspace import Inputs
+from tests.made_artifacts import artifact
 
 BYTES_ONLY = 256 + len(special_tokens(16))
 NAMES = list(PATTERNS)
@@ -91,25 +92,6 @@ def write_corpus(folder: Path, shards: dict[str, list[tuple[str, str, str]]]) ->
     manifest = {"shards": [{"name": name} for name in shards]}
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     return folder
-
-
-def artifact(path: Path, kind: str) -> Artifact:
-    return Artifact(
-        path=path,
-        kind=kind,
-        name=f"proba/{kind}",
-        version="dev",
-        fingerprint="0" * 32,
-        revision=1,
-        config={},
-        runtime={},
-        inputs=(),
-        code={},
-        created="",
-        seconds=0.0,
-        files=(),
-        metrics={},
-    )
 
 
 def run_step(config: TokenizerConfig, corpus: Path, out: Path) -> dict:

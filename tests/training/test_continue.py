@@ -22,12 +22,12 @@ from tiny_training import (
 )
 from transformers import AutoModelForCausalLM
 
-from mowa.errors import DataError, MowaError, UsageError
-from mowa.training import _loop
+from mowa.errors import DataError, MowaError, StoppedEarly, UsageError
+from mowa.training import _loop, _objective
 from mowa.training._metrics import read_metrics
+from mowa.training._order import TrainingOrder
 from mowa.training._pretrain import run
 from mowa.training._spikes import SpikeGuard
-from mowa.training._stop import StoppedEarly
 from mowa.workspace import Inputs
 
 SCRATCH = {"hidden_size": 32, "layers": 2, "heads": 4, "kv_heads": 2, "context": 64}
@@ -129,13 +129,13 @@ def test_forgetting_is_measured_and_replay_lessens_it(world, tmp_path, base, oth
 def test_weights_of_the_stages_decide_what_is_read(world, tmp_path, other, monkeypatch):
     tokens, tokenizer = inputs_of(world).artifacts
     read = []
-    real = _loop.TrainingOrder.read
+    real = TrainingOrder.read
 
     def reading(self, splits, place):
         read.append(place.stream)
         return real(self, splits, place)
 
-    monkeypatch.setattr(_loop.TrainingOrder, "read", reading)
+    monkeypatch.setattr(TrainingOrder, "read", reading)
     stages = [{"weights": {"tokens": 1.0}}, {"begin": 0.5, "weights": {"tiny/other": 1.0}}]
     metrics = go(
         world, tmp_path / "out", tokens, other, tokenizer,
@@ -270,14 +270,14 @@ def test_a_run_that_is_asked_to_stop_saves_and_asks_to_be_started_again(world, t
 @contextmanager
 def asked_while_it_measures(out, monkeypatch):
     """A run in the block is stopped after its first update."""
-    real = _loop.bits_per_byte
+    real = _objective.bits_per_byte
 
     def asked(*arguments, **options):
         (out / "stop").touch()
         return real(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_loop, "bits_per_byte", asked)
+        patch.setattr(_objective, "bits_per_byte", asked)
         with pytest.raises(StoppedEarly, match="saved after update 1 of 12"):
             yield
 

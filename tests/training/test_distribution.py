@@ -11,14 +11,13 @@ import torch
 from tiny_training import Lines, inputs_of, pretrain, tiny_config
 from transformers import AutoModelForCausalLM
 
-from mowa.errors import MowaError, UsageError
+from mowa.errors import MowaError, StoppedEarly, UsageError
 from mowa.training import _launch
 from mowa.training._checkpoint import Checkpoints
 from mowa.training._distribution import Ranks, joined
 from mowa.training._launch import SpokenProgress, read_job, write_job
 from mowa.training._loop import _refuse_uneven
 from mowa.training._metrics import read_metrics
-from mowa.training._stop import StoppedEarly
 
 DYING = Path(__file__).with_name("dying_worker.py")
 

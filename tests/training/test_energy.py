@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mowa.training import _energy, _meters
-from mowa.training._energy import EnergyMeter
+from mowa.execution import _energy
+from mowa.execution._energy import EnergyMeter
+from mowa.training import _meters
 
 
 class Clock:

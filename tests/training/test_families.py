@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM
 
 from mowa.errors import MowaError, UsageError
 from mowa.model import FamilyConfig, TokenizerFacts, build_family
-from mowa.training import _attention, _parity
+from mowa.training import _attention, _blocked, _parity
 from mowa.training._forward import Forward, stack
 from mowa.training._parity import agree_with_model
 from mowa.training._plan import IGNORED, Block
@@ -125,21 +125,35 @@ def test_routers_are_trained_by_their_own_loss():
 
 
 @pytest.mark.parametrize("name", ["llama", "mistral", "gemma3_text"])
-def test_attention_over_segments_laid_end_to_end_is_masked_attention(name, monkeypatch):
-    """The kernel itself needs a GPU; here plain attention of each segment stands for it."""
+def test_our_ways_to_attend_are_masked_attention(name, monkeypatch):
+    """The variable-length kernel needs a GPU; plain attention of each segment stands for it."""
     monkeypatch.setattr(_attention, "_kernel", plain_varlen)
     rows = stack([packed(20, 13, 9), packed(48, seed=1), packed(1, 1, 30, seed=2)], CPU)
     found = []
-    for attention in ("sdpa", _attention.VARLEN):
+    monkeypatch.setattr(_blocked, "_QUERIES", 10)
+    for attention in ("sdpa", _attention.VARLEN, _blocked.BLOCKED):
         forward = forward_of(name)
         forward.use_attention(attention)
         loss = forward(rows)
         loss.backward()
         found.append((loss.item(), [p.grad.clone() for p in forward.model.parameters()]))
-    (loss, first), (other, second) = found
-    assert loss == pytest.approx(other, rel=1e-6)
-    for one, two in zip(first, second, strict=True):
-        torch.testing.assert_close(one, two, atol=1e-5 * one.abs().max().item(), rtol=1e-4)
+    (loss, first), *others = found
+    for other, second in others:
+        assert loss == pytest.approx(other, rel=1e-6)
+        for one, two in zip(first, second, strict=True):
+            torch.testing.assert_close(one, two, atol=1e-5 * one.abs().max().item(), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("gemma2", {"attn_logit_softcapping": 50.0}), ("llama", {"attention_dropout": 0.1})],
+)
+def test_what_our_ways_to_attend_cannot_do_is_left_to_torch(name, settings):
+    model = build_family(
+        FamilyConfig(name=name, settings=SHAPE | FAMILIES[name] | settings), FACTS, 1
+    )
+    forward = Forward(model, device=CPU, precision="bf16", sequence_length=48)
+    assert forward.attention == forward.masked_attention
 
 
 def plain_varlen(query, key, value, starts, _, longest, __, *, scale, window_size, enable_gqa):

@@ -8,8 +8,8 @@ from tiny_training import make_world, tiny_config
 
 from mowa.model import FamilyConfig, TokenizerFacts, build, build_family
 from mowa.training import TokenSplit
-from mowa.training import _forward as forward_module
 from mowa.training import _head as head_module
+from mowa.training._blocked import BLOCKED
 from mowa.training._forward import Forward, stack
 from mowa.training._plan import IGNORED, Block, PackingPlan
 
@@ -107,16 +107,14 @@ def test_a_segment_with_positions_from_0_does_not_depend_on_where_it_stands():
     assert together.item() == pytest.approx(other_way.item(), rel=1e-6)
 
 
-def test_plain_attention_and_the_fused_kernel_agree(monkeypatch):
+def test_attention_by_blocks_and_the_fused_kernel_agree():
     block = pack(document(20, seed=1), document(9, seed=2), size=32)
-    monkeypatch.setattr(forward_module, "has_amx", lambda: False)
-    plain = fresh("bf16")
-    assert plain.attention == "eager"
+    blocked, fused = fresh("bf16"), fresh("bf16")
+    assert blocked.attention == BLOCKED
     assert fresh("bf16", length=4096).attention == "sdpa"
-    monkeypatch.setattr(forward_module, "has_amx", lambda: True)
-    fused = fresh("bf16")
-    assert fused.attention == "sdpa"
-    (loss, first), (other, second) = gradients(plain, block), gradients(fused, block)
+    assert fresh("fp32").attention == "sdpa"
+    fused.use_attention("sdpa")
+    (loss, first), (other, second) = gradients(blocked, block), gradients(fused, block)
     assert loss.item() == pytest.approx(other.item(), rel=2e-3)
     for one, two in zip(first, second, strict=True):
         torch.testing.assert_close(one, two, atol=0.05 * one.abs().max().item(), rtol=0)
@@ -183,8 +181,10 @@ def test_a_compiler_that_fails_leaves_the_model_as_it_was():
     assert all(parameter.grad is None for parameter in forward.model.parameters())
 
 
-def test_a_compiler_that_works_is_used_for_each_layer_and_the_loss():
+@pytest.mark.parametrize(("device", "compiled"), [("cpu", []), ("cuda", ["losses_of_logits"])])
+def test_a_compiler_that_works_is_used_for_each_layer_and_elsewhere_for_the_loss(device, compiled):
     forward = fresh()
+    forward.device = torch.device(device)  # what it says; the tensors stay where they are
     rows = stack([pack(document(20, seed=1), size=32)], CPU)
     called = []
 
@@ -200,7 +200,7 @@ def test_a_compiler_that_works_is_used_for_each_layer_and_the_loss():
     forward.compile_layers(rows, compiler)
     called.clear()
     forward(rows)
-    assert called == ["forward", "forward", "losses_of_logits"]
+    assert called == ["forward", "forward", *compiled]
 
 
 @pytest.mark.slow

@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from mowa.training import _head as head_module
-from mowa.training._head import linear_cross_entropy, losses_of_logits, losses_part_by_part
+from mowa.training._head import (
+    linear_cross_entropy,
+    linear_hits,
+    linear_token_losses,
+    losses_of_logits,
+    losses_part_by_part,
+)
 from mowa.training._plan import IGNORED
 
 
@@ -87,9 +93,10 @@ def test_one_input_may_be_frozen():
     torch.testing.assert_close(torch.autograd.grad(loss, hidden)[0], expected[0])
 
 
-def test_logits_of_any_size_stay_finite():
+@pytest.mark.parametrize("losses", [losses_of_logits, losses_part_by_part])
+def test_logits_of_any_size_stay_finite(losses):
     logits = torch.tensor([[1e4, -1e4, 0.0], [-1e30, 1e30, 0.0]])
-    total, gradient = losses_of_logits(logits, torch.tensor([1, 1]), torch.ones(2))
+    total, gradient = losses(logits, torch.tensor([1, 1]), torch.ones(2))
     assert total.item() == pytest.approx(2e4)
     assert torch.isfinite(gradient).all()
 
@@ -104,7 +111,7 @@ def test_losses_in_parts_are_those_of_all_logits_at_once(monkeypatch):
     total, gradient = losses_of_logits(logits, labels, weights)
     in_parts, of_parts = losses_part_by_part(logits.clone(), labels, weights)
     torch.testing.assert_close(in_parts, total)
-    torch.testing.assert_close(of_parts, gradient, rtol=0, atol=0)
+    torch.testing.assert_close(of_parts, gradient)
 
 
 def test_body_and_output_layer_get_one_scale_in_bfloat16():
@@ -117,3 +124,44 @@ def test_body_and_output_layer_get_one_scale_in_bfloat16():
         found.append(torch.autograd.grad(loss, hidden)[0].double() / scale)
     ratio = (found[1] * found[0]).sum() / found[0].square().sum()
     assert ratio.item() == pytest.approx(1.0, abs=2e-3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 40), st.integers(2, 30), st.integers(1, 50), st.integers(0, 10**6))
+def test_losses_of_tokens_and_their_gradients_are_those_of_whole_logits(
+    positions, vocabulary, chunk, seed
+):
+    hidden, weight, labels, scale = case(positions, 6, vocabulary, seed=seed)
+    found = []
+    for function in (
+        lambda: functional.cross_entropy(
+            hidden @ weight.T, labels, reduction="none", ignore_index=IGNORED
+        ),
+        lambda: linear_token_losses(hidden, weight, labels, logits_at_once=vocabulary * chunk),
+    ):
+        losses = function()
+        # A loss that is no weighted sum: its gradient depends on the losses themselves.
+        whole = functional.logsigmoid((losses * scale).sum())
+        found.append([losses, *torch.autograd.grad(whole, (hidden, weight))])
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two, atol=1e-10, rtol=1e-10)
+
+
+def test_gradients_of_tokens_losses_are_those_of_the_formula_in_float64():
+    hidden, weight, labels, _ = case()
+
+    def losses(hidden, weight):
+        return linear_token_losses(hidden, weight, labels, logits_at_once=44)
+
+    assert torch.autograd.gradcheck(losses, (hidden, weight))
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 100])
+def test_hits_are_where_the_label_is_the_likeliest(chunk):
+    hidden, weight, labels, _ = case(40)
+    likeliest = (hidden @ weight.T).argmax(-1)
+    labels[::2] = likeliest[::2]
+    hits = linear_hits(hidden, weight, labels, logits_at_once=11 * chunk)
+    assert torch.equal(hits, likeliest == labels)
+    assert hits[::2].all()
+    assert not hits.all()

@@ -16,7 +16,8 @@ from mowa.training import MixtureConfig, TokenSplit
 from mowa.training import _mixture as step
 from mowa.training._plan import PackingPlan
 from mowa.training._tokens import DOCUMENTS, _write_shard
-from mowa.workspace import Artifact, Inputs
+from mowa.workspace import Inputs
+from tests.made_artifacts import artifact
 
 
 def tokens(root, name, documents, *, tokenizer="t", bos=0):
@@ -49,11 +50,7 @@ def tokens(root, name, documents, *, tokenizer="t", bos=0):
     }
     (out / "tokens.json").write_text(json.dumps(index))
     made = SimpleNamespace(name="x/tokenizer", version="dev", fingerprint=tokenizer)
-    return Artifact(
-        path=out, kind="tokens", name=f"x/{name}", version="dev", fingerprint="0" * 32, revision=1,
-        config={}, runtime={}, inputs=(made,), code={}, created="", seconds=0.0, files=(),
-        metrics={},
-    )  # fmt: skip
+    return replace(artifact(out, "tokens", name=f"x/{name}"), inputs=(made,))
 
 
 @pytest.fixture

@@ -397,7 +397,7 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with(world, tmp_path, monk
     )
 
 
-def _interrupt(*_):
+def _interrupt(*_, **__):
     raise KeyboardInterrupt
 
 
@@ -477,7 +477,7 @@ def test_a_warm_up_longer_than_the_epochs_is_refused(world, tmp_path):
 def test_a_full_disk_while_the_model_is_written_is_a_clear_error(world, tmp_path):
     import errno
 
-    class Full:
+    class Full(torch.nn.Module):
         class config:  # noqa: N801
             use_cache = False
 

@@ -9,7 +9,10 @@ from mowa.workspace import identity_of, runtime_of
     ("change", "message"),
     [
         ({"steps": None}, "give exactly one of steps and epochs: neither is given"),
-        ({"sequence_length": 65}, "sequence_length 65 is longer than architecture.context 64"),
+        (
+            {"sequence_length": 65, "global_batch_size": 130},
+            "sequence_length 65 is longer than architecture.context 64",
+        ),
         ({"global_batch_size": 100}, "not a multiple of sequence_length 32; nearest that is: 96"),
         ({"warmup_steps": 12}, "warmup_steps 12 is not below steps 12"),
         (

@@ -1,3 +1,6 @@
+import resource
+import sys
+
 import pytest
 import torch
 
@@ -27,6 +30,21 @@ def test_settings_of_torch_come_back_after_a_run():
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
+def pages_made_anew():
+    """For 64 MB that are asked for, written, and given back."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.empty(1 << 24).fill_(1.0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is told to keep memory")
+def test_freed_memory_stays_with_the_process_while_it_trains_and_no_longer():
+    with numerics(threads=1, seed=5):
+        kept = [pages_made_anew() for _ in range(12)]
+    given_back = [pages_made_anew() for _ in range(4)]
+    assert sum(kept[-4:]) * 4 < sum(given_back)
+
+
 @pytest.mark.parametrize(
     ("avx", "amx", "expected"),
     [(True, False, "bf16"), (False, True, "bf16"), (False, False, "fp32")],
@@ -53,8 +71,8 @@ def test_the_device_is_the_gpu_where_there_is_one(monkeypatch):
 
 def test_micro_batches_fill_a_budget_of_tokens():
     gpu = torch.device("cuda")
-    assert choose_micro_batch(None, 512, CPU, compiled=False) == 2
-    assert choose_micro_batch(None, 512, CPU, compiled=True) == 4
+    assert choose_micro_batch(None, 512, CPU, compiled=False) == 4
+    assert choose_micro_batch(None, 512, CPU, compiled=True) == 8
     assert choose_micro_batch(None, 4096, CPU, compiled=True) == 1
     assert choose_micro_batch(None, 512, gpu, compiled=False) == 32
     assert choose_micro_batch(3, 512, CPU, compiled=True) == 3

@@ -24,7 +24,8 @@ from mowa.tokenizer._train import train
 from mowa.training import _split, _tokens
 from mowa.training._split import TokenSplit
 from mowa.training._tokens_config import TokensConfig
-from mowa.workspace import Artifact, Inputs
+from mowa.workspace import Inputs
+from tests.made_artifacts import artifact
 
 PACK = LanguagePack(
     code="pol", code1="pl", name="Polish", letters="ąćęłńóśźż", stop_words=("i",), thresholds={}
@@ -81,25 +82,6 @@ def write_corpus(folder: Path, shards: dict[str, list[Row]]) -> Path:
     manifest = {"shards": [{"name": name} for name in shards]}
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     return folder
-
-
-def artifact(path: Path, kind: str) -> Artifact:
-    return Artifact(
-        path=path,
-        kind=kind,
-        name=f"proba/{kind}",
-        version="dev",
-        fingerprint="0" * 32,
-        revision=1,
-        config={},
-        runtime={},
-        inputs=(),
-        code={},
-        created="",
-        seconds=0.0,
-        files=(),
-        metrics={},
-    )
 
 
 def run_step(

@@ -13,7 +13,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from mowa.execution import Context, Ledger, PlainProgress
 from mowa.languages import LanguagePack
 from mowa.training import PretrainConfig
-from mowa.workspace import Artifact, Inputs
+from mowa.workspace import Inputs
+from tests.made_artifacts import artifact
 
 torch.set_num_threads(1)  # tiny products are slower on two
 
@@ -94,25 +95,11 @@ def make_world(root, *, documents=120, held_out=12):
 
 
 def inputs_of(root):
-    def artifact(kind, fingerprint):
-        return Artifact(
-            root / kind,
-            kind,
-            f"tiny/{kind}",
-            "dev",
-            fingerprint,
-            1,
-            {},
-            {},
-            (),
-            {},
-            "",
-            0.0,
-            (),
-            {},
-        )
-
-    return Inputs((artifact("tokens", "f" * 32), artifact("tokenizer", "e" * 32)))
+    tokens, tokenizer = (
+        artifact(root / kind, kind, name=f"tiny/{kind}", fingerprint=fingerprint)
+        for kind, fingerprint in (("tokens", "f" * 32), ("tokenizer", "e" * 32))
+    )
+    return Inputs((tokens, tokenizer))
 
 
 class Lines(PlainProgress):

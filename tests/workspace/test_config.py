@@ -20,12 +20,27 @@ class Outer(StepConfig):
     inner: Inner = Inner()
     shares: dict[str, float] = Field(default_factory=dict)
     folder: str = runtime("", "where")
+    more: list[Inner] = Field(default_factory=list)
 
 
 def test_runtime_fields_stay_out_of_the_identity_at_every_depth():
-    config = Outer(folder="/srv/x", inner=Inner(size=4, threads=9), shares={"a": 0.5})
-    assert identity_of(config) == {"name": "żuraw", "inner": {"size": 4}, "shares": {"a": 0.5}}
-    assert runtime_of(config) == {"folder": "/srv/x", "inner": {"threads": 9}}
+    config = Outer(
+        folder="/srv/x",
+        inner=Inner(size=4, threads=9),
+        shares={"a": 0.5},
+        more=[Inner(), Inner(size=5, threads=2)],
+    )
+    assert identity_of(config) == {
+        "name": "żuraw",
+        "inner": {"size": 4},
+        "shares": {"a": 0.5},
+        "more": [{"size": 3}, {"size": 5}],
+    }
+    assert runtime_of(config) == {
+        "folder": "/srv/x",
+        "inner": {"threads": 9},
+        "more": [{"threads": 1}, {"threads": 2}],
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import email.utils
 import ipaddress
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -20,6 +18,7 @@ from mowa.collect.fetching._bodies import BrokenBodyError, decoded
 from mowa.collect.fetching._limits import Limits
 from mowa.collect.fetching._robots import AGENT, Robots, parse_robots
 from mowa.errors import DataError
+from mowa.execution import retry_after
 
 T = TypeVar("T")
 
@@ -146,7 +145,7 @@ class Session:
                 if response.status_code in _PASSING:
                     raise Again(
                         f"the server answers with status {response.status_code}",
-                        wait=_retry_after(response.headers.get("retry-after")),
+                        wait=retry_after(response.headers.get("retry-after")),
                     )
                 yield response
                 return
@@ -251,7 +250,7 @@ class Session:
                         url = joined(url, response.headers["location"])
                         continue
                     if status in _PASSING:
-                        wait = _retry_after(response.headers.get("retry-after"))
+                        wait = retry_after(response.headers.get("retry-after"))
                         raise Again(f"its robots.txt cannot be read (status {status})", wait=wait)
                     most = self.limits.robots_bytes
                     body = self._body(response, most)[:most] if status == 200 else b""
@@ -301,18 +300,3 @@ def refused(status: int, where: str) -> StatusError:
     error = StatusError(f"the server {said or 'answers'} (status {status})", where=where)
     error.status = status
     return error
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds of a `Retry-After` header: a number, or a date (RFC 9110, 10.2.3)."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value.strip()[:9])
-    try:
-        date = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max((date - datetime.now(UTC)).total_seconds(), 0.0)

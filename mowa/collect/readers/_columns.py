@@ -48,7 +48,7 @@ def records_of(
     """
     plain = _plain(batch)
     for start in range(0, plain.num_rows, _ROWS):
-        for offset, value in enumerate(_values(plain.slice(start, _ROWS)), start):
+        for offset, value in enumerate(row_values(plain.slice(start, _ROWS)), start):
             row = first + offset
             locator = f"{relative}#row={row}"
             if value is None:
@@ -157,7 +157,7 @@ def _as_text(column: pa.Array) -> pa.Array:
     return without_zone.cast(pa.timestamp("s"), safe=False).cast(pa.string())
 
 
-def _values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | None]:
+def row_values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | None]:
     """Rows as Python values; None for one that Python cannot hold."""
     try:
         rows = batch.to_pylist()
@@ -166,6 +166,6 @@ def _values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | None]:
             yield None
             return
         for row in range(batch.num_rows):
-            yield from _values(batch.slice(row, 1))
+            yield from row_values(batch.slice(row, 1))
         return
     yield from rows

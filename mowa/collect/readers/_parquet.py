@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mowa.collect._config import ReaderOptions
@@ -32,14 +33,42 @@ def read_parquet(path: Path, relative: str, options: ReaderOptions) -> Iterator[
         DataError: Where it is no Parquet file, or the column of the text is absent or of another
             type.
     """
+
+    def wanted(schema: pa.Schema) -> list[str]:
+        return wanted_columns(schema, options, path)
+
+    for row, batch in parquet_batches(path, relative, options, wanted):
+        if isinstance(batch, Skipped):
+            yield batch
+        else:
+            yield from records_of(batch, row, relative, options)
+
+
+def parquet_batches(
+    path: Path,
+    relative: str,
+    options: ReaderOptions,
+    wanted: Callable[[pa.Schema], list[str] | None],
+) -> Iterator[tuple[int, pa.RecordBatch | Skipped]]:
+    """A few rows at a time with the number of the first, and what cannot be read.
+
+    Args:
+        path: The file.
+        relative: Its path relative to its source's folder; begins every locator.
+        options: What to do with broken input.
+        wanted: The columns to read of a schema; None for all.
+
+    Raises:
+        DataError: Where it is no Parquet file; where it is broken, unless ``bad_input = "skip"``.
+    """
     try:
         file = pq.ParquetFile(
             path, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True
         )
-        columns = wanted_columns(file.schema_arrow, options, path)
+        columns = wanted(file.schema_arrow)
         groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
     except ERRORS as error:
-        yield _unopened(path, relative, words(error), options)
+        yield 0, _unopened(path, relative, words(error), options)
         return
     # Not by column: pyarrow 26 ends the process where the metadata of a column are damaged.
     most = _MOST_EXPANSION * path.stat().st_size
@@ -55,14 +84,14 @@ def read_parquet(path: Path, relative: str, options: ReaderOptions) -> Iterator[
                     for batch in file.iter_batches(
                         _BATCH_ROWS, row_groups=[group], columns=columns
                     ):
-                        yield from records_of(batch, row, relative, options)
+                        yield row, batch
                         row += batch.num_rows
             except ERRORS as error:
                 failure = ("corrupt-parquet", f": {words(error)}")
             if failure is not None or row != end:
                 reason, detail = failure or ("corrupt-parquet", ": there are no more")
                 detail = f"rows {row} to {end - 1} cannot be read{detail}"
-                yield broken(f"{relative}#row={row}", reason, detail, options)
+                yield row, broken(f"{relative}#row={row}", reason, detail, options)
             row = end
 
 

@@ -105,7 +105,13 @@ class Calibration:
             exponent=1.0,
         )
         self._memory = _line(
-            [(_formula(one, one.sizes, one.micro_tokens), one.peak_bytes) for one in probes],
+            [
+                (
+                    _formula(one, one.sizes, one.sequence_length, one.micro_batch_size),
+                    one.peak_bytes,
+                )
+                for one in probes
+            ],
             self._probe.base_bytes,
         )
 
@@ -125,7 +131,7 @@ class Calibration:
         flops = tokens * per_token
         optimizer = self._optimizer(optimizer_work(sizes, self._probe.optimizer))
         seconds = flops / self._speed(per_token) + optimizer
-        formula = _formula(self._probe, sizes, micro_rows * sequence_length)
+        formula = _formula(self._probe, sizes, sequence_length, micro_rows)
         slope, base = self._memory
         return Prediction(seconds, tokens / seconds, flops / seconds, base + slope * formula)
 
@@ -150,9 +156,13 @@ def optimizer_work(sizes: DecoderSizes, optimizer: str) -> float:
     return sizes.layers * layer
 
 
-def _formula(probe: Probe, sizes: DecoderSizes, micro_tokens: int) -> float:
+def _formula(probe: Probe, sizes: DecoderSizes, row_tokens: int, rows: int) -> float:
     return memory_per_device(
-        sizes, optimizer=probe.optimizer, precision=probe.precision, micro_tokens=micro_tokens
+        sizes,
+        optimizer=probe.optimizer,
+        precision=probe.precision,
+        micro_tokens=rows * row_tokens,
+        row_tokens=row_tokens if probe.device == "cpu" else None,
     ).total
 
 

@@ -305,6 +305,7 @@ def _choose(
                     optimizer=optimizer_of(config),
                     precision=precision,
                     micro_tokens=rows * config.sequence_length,
+                    row_tokens=None if machine.on_gpu else config.sequence_length,
                     shards=shards,
                     checkpointing=again,
                 )

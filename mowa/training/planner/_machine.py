@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mowa.errors import UsageError
+from mowa.execution._energy import WATTS_PER_CORE
 from mowa.training._config import PretrainConfig
 from mowa.training._devices import (
     Accelerator,
@@ -16,7 +17,6 @@ from mowa.training._devices import (
     accelerator_called,
     measured_peak,
 )
-from mowa.training._energy import WATTS_PER_CORE
 
 _COUNTED = re.compile(r"\s*(?:(\d[\d_]*)\s*[x×*]\s*)?([A-Za-z0-9][\w .+-]*)\s*")
 

@@ -20,6 +20,10 @@ _KEPT = {"fp32": (40, 16), "bf16": (34, 8)}
 # also passes through float32.
 _LOGIT = {"fp32": 12, "bf16": 16}
 
+# On a CPU in bf16, rows of up to `_LONGEST` tokens keep the weights of their pairs: each query's
+# with the keys up to the end of its block of `_QUERIES` (mowa/training/_blocked.py).
+_LONGEST, _QUERIES = 2048, 128
+
 _FLOAT = 4
 _BF16 = 2
 
@@ -57,6 +61,7 @@ def memory_per_device(
     optimizer: str,
     precision: str,
     micro_tokens: int,
+    row_tokens: int | None = None,
     shards: int = 1,
     checkpointing: bool = False,
 ) -> Memory:
@@ -67,6 +72,7 @@ def memory_per_device(
         optimizer: ``adamw`` or ``muon``.
         precision: ``bf16`` or ``fp32``.
         micro_tokens: Tokens that go through the model at once on one device.
+        row_tokens: Tokens of a row, on a CPU; None on a GPU, whose attention keeps no pairs.
         shards: Devices that share one copy of weights, gradients and moments; 1: none do.
         checkpointing: Only the input of every layer is kept, and one layer at a time made again
             (Chen et al. 2016).
@@ -91,16 +97,25 @@ def memory_per_device(
         casts=casts,
         gradients=_FLOAT * whole / shards + one_layer,
         moments=moments / shards,
-        activations=_activations(sizes, precision, micro_tokens, checkpointing=checkpointing),
+        activations=_activations(
+            sizes, precision, micro_tokens, row_tokens=row_tokens, checkpointing=checkpointing
+        ),
         logits=_LOGIT[precision] * min(_LOGITS_AT_ONCE, micro_tokens * sizes.vocabulary),
     )
 
 
 def _activations(
-    sizes: DecoderSizes, precision: str, micro_tokens: int, *, checkpointing: bool
+    sizes: DecoderSizes,
+    precision: str,
+    micro_tokens: int,
+    *,
+    row_tokens: int | None,
+    checkpointing: bool,
 ) -> float:
     stream, feed_forward = _KEPT[precision]
-    layer = stream * sizes.hidden + feed_forward * sizes.feed_forward * sizes.active_experts
+    layer: float = stream * sizes.hidden + feed_forward * sizes.feed_forward * sizes.active_experts
+    if row_tokens and row_tokens <= _LONGEST and precision == "bf16":
+        layer += _BF16 * sizes.heads * (row_tokens + min(_QUERIES, row_tokens)) / 2
     kept = _FLOAT * sizes.hidden * sizes.layers + layer if checkpointing else layer * sizes.layers
     final_norm = 3 * _FLOAT * sizes.hidden
     return float(micro_tokens * (kept + final_norm))

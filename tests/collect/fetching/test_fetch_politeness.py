@@ -2,8 +2,6 @@
 
 import ipaddress
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
@@ -11,7 +9,6 @@ from fetch_web import in_turn, send, web_server
 
 from mowa.collect.fetching import Limits
 from mowa.collect.fetching._addresses import Border, joined, origin_of
-from mowa.collect.fetching._session import _retry_after
 from mowa.errors import DataError, MowaError, UsageError
 
 
@@ -109,14 +106,6 @@ def test_a_server_that_stays_busy_is_left_after_the_retries(web, get):
 def test_a_host_that_does_not_answer_is_said(get, web, source):
     web.close()
     assert "the robots.txt" in failure(get("a")) or "connection failed" in failure(get("a"))
-
-
-def test_retry_after_may_be_a_date_or_nonsense():
-    soon = datetime.now(UTC) + timedelta(seconds=100)
-    assert 90 < _retry_after(format_datetime(soon, usegmt=True)) <= 100
-    assert _retry_after("Thu, 01 Jan 1998 00:00:00 GMT") == 0
-    assert _retry_after("7") == 7
-    assert _retry_after("soon") is _retry_after(None) is None
 
 
 def test_requests_to_a_host_are_paced(web, get):

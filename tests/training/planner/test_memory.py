@@ -3,6 +3,7 @@ import torch
 from tiny_training import tiny_config
 
 from mowa.model import ArchitectureConfig, TokenizerFacts, build
+from mowa.training._blocked import BLOCKED
 from mowa.training._flops import DecoderSizes
 from mowa.training._forward import Forward, stack
 from mowa.training._optimizer import Optimizers
@@ -14,7 +15,7 @@ VOCABULARY = 512
 MISTRAL_7B = DecoderSizes(4096, 32, 32, 8, 128, 14336, 32000, tied=False)
 
 
-def kept_bytes(layers, precision, rows, length):
+def kept_bytes(layers, precision, rows, length, attention="sdpa"):
     """What autograd keeps beside the weights themselves, for real layers."""
     config = ArchitectureConfig(
         hidden_size=256, layers=layers, heads=4, ffn_size=704, context=length
@@ -24,7 +25,7 @@ def kept_bytes(layers, precision, rows, length):
         model, device=torch.device("cpu"), precision=precision, sequence_length=length
     )
     batch = stack([Block.empty(length)] * rows, torch.device("cpu"))
-    forward.use_attention("sdpa")
+    forward.use_attention(attention)
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept = {}
 
@@ -48,6 +49,24 @@ def test_activations_are_what_autograd_keeps_of_a_layer(precision):
     stream, feed_forward = _KEPT[precision]
     formula = rows * length * (stream * 256 + feed_forward * 704)
     assert formula == pytest.approx((three - one) / 2 - casts, rel=0.08)
+
+
+@pytest.mark.parametrize("length", [64, 384])
+def test_attention_by_blocks_keeps_the_weights_of_its_pairs(length):
+    one, three = (kept_bytes(layers, "bf16", 4, length, BLOCKED) for layers in (1, 3))
+    casts = 2 * (4 * 256 * 256 + 3 * 256 * 704)
+    shape = {"hidden_size": 256, "heads": 4, "ffn_size": 704, "context": length}
+    planned = [
+        memory_per_device(
+            DecoderSizes.of(ArchitectureConfig(layers=layers, **shape), VOCABULARY),
+            optimizer="adamw",
+            precision="bf16",
+            micro_tokens=4 * length,
+            row_tokens=length,
+        ).activations
+        for layers in (1, 3)
+    ]
+    assert (planned[1] - planned[0]) / 2 == pytest.approx((three - one) / 2 - casts, rel=0.1)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

@@ -1,0 +1,21 @@
+"""Dialogues made by models: generated from documents, translated, judged, paired."""
+
+from mowa.instructions.making._config import (
+    Budget,
+    GenerateDialoguesConfig,
+    JudgeConfig,
+    JudgeDialoguesConfig,
+    ModelConfig,
+    PairDialoguesConfig,
+    TranslateDialoguesConfig,
+)
+
+__all__ = [
+    "Budget",
+    "GenerateDialoguesConfig",
+    "JudgeConfig",
+    "JudgeDialoguesConfig",
+    "ModelConfig",
+    "PairDialoguesConfig",
+    "TranslateDialoguesConfig",
+]

@@ -1,0 +1,255 @@
+"""`mowa instruct …` and the steps of a recipe: killed, stopped, gone on with; keys stay secret."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from mowa.cli import main
+from mowa.execution import Journal
+from mowa.instructions import read_dialogues, to_row, write_dialogues
+from mowa.recipe import Recipe, run
+from tests.inference.scripted_server import serving, turn
+from tests.instructions.made_teachers import good, make_corpus, question_of, talk
+
+
+@pytest.fixture
+def mowa(monkeypatch, capsys):
+    def call(*args):
+        monkeypatch.setattr(sys, "argv", ["mowa", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return make_corpus(tmp_path / "corpus", count=30)
+
+
+def generate(corpus, server, out, *more):
+    return (
+        "instruct", "generate", corpus, "-m", f"{server.url}#mowa-1", "-o", out,
+        "--passages", 30, "--characters", "100,400", "--prompts", "summary,topic", *more,
+    )  # fmt: skip
+
+
+def passages_asked(server):
+    return Counter(question_of(body) for _, body, *_ in server.asked)
+
+
+def lines_in(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_a_killed_command_asks_nothing_twice_and_loses_nothing(corpus, tmp_path):
+    """What was under way when it was killed is asked again, and nothing else."""
+    answered, gate = 0, threading.Event()
+
+    def held(path, body, number):
+        """Answers so many, and holds the rest until the process is no more."""
+        reply = good(path, body, number)
+        reply.until = gate if lines_in(answers) >= answered else None
+        return reply
+
+    out = tmp_path / "out"
+    answers = out / "made.answers.jsonl"
+    with serving(held) as server:
+        command = [sys.executable, "-m", "mowa"]
+        command += list(map(str, generate(corpus, server, out, "--concurrency", 2)))
+        for answered in (5, 15):
+            gate.clear()
+            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+            while process.poll() is None and (server.at_once < 2 or lines_in(answers) < answered):
+                time.sleep(0.01)
+            os.kill(process.pid, signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
+            gate.set()
+        journal = Journal(answers)
+        done = len(journal)
+        journal.close()
+        with answers.open("ab") as file:
+            file.write(b'{"id": "torn')  # what a kill within a write leaves
+        before, answered = len(server.asked), 31
+        assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+        assert len(server.asked) - before == 30 - done
+        asked = passages_asked(server)
+    assert len(asked) == 30
+    assert 15 <= done < 30
+    assert sum(count - 1 for count in asked.values()) == before - done
+    assert before - done <= 2 * 2  # two kills, two under way at each
+    statistics = json.loads((out / "statistics.json").read_text("utf-8"))
+    assert statistics["parts"] == statistics["dialogues"] + statistics["rejected"] == 30
+    assert statistics["models"]["mowa-1"]["answers"] == 30
+
+
+def test_a_budget_ends_a_command_with_75_and_the_next_one_goes_on(corpus, tmp_path, mowa):
+    with serving(good) as server:
+        command = generate(corpus, server, tmp_path / "out", "--max-requests", 12)
+        for asked in (12, 24):
+            code, said = mowa(*command)
+            assert (code, len(server.asked)) == (75, asked)
+            assert "0 of 30 are finished" in said.err
+            assert not (tmp_path / "out" / "statistics.json").exists()
+        code, said = mowa(*command)
+        assert (code, len(server.asked)) == (0, 30)
+    assert "rejected.parquet" in said.out
+    assert len(list(read_dialogues(tmp_path / "out"))) > 0
+
+
+def test_the_key_reaches_the_endpoint_and_nothing_on_disk(corpus, tmp_path, mowa, monkeypatch):
+    monkeypatch.setenv("MOWA_TEST_KEY", "sk-tajny-klucz")
+    with serving(good) as server:
+        code, said = mowa(
+            *generate(corpus, server, tmp_path / "out", "--key-from", "MOWA_TEST_KEY")
+        )
+        assert code == 0
+        assert {sent["Authorization"] for *_, sent, _ in server.asked} == {"Bearer sk-tajny-klucz"}
+        code, refused = mowa(
+            "instruct", "generate", corpus, "-o", tmp_path / "x",
+            "-m", server.url.replace("http://", "http://me:tajne@") + "#mowa-1",
+        )  # fmt: skip
+    assert code == 2
+    assert "key_from" in refused.err
+    assert "tajne" not in refused.err
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.is_dir() or b"tajny" not in path.read_bytes()
+    assert "tajny" not in said.out + said.err
+
+
+def test_sets_are_translated_judged_and_paired_from_a_file(tmp_path, mowa):
+    rows = [{**to_row(talk("x", f"What is number {n}?", f"It is {n}."))} for n in range(3)]
+    for row in rows:
+        del row["id"]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "set.jsonl").write_text(lines, "utf-8")
+
+    def script(path, body, number):
+        asked = question_of(body)
+        if "\nOcena:" in asked:
+            label = "Błędy" if "\nBłędy:" in asked else "Uzasadnienie"
+            return turn(f"{label}: tak\nOcena: {9 if 'druga' in asked else 4}")
+        if "Wypowiedź (" in asked:
+            number = asked.strip().rstrip("?.")[-1]
+            return turn(f"Co to jest {number}?" if asked.endswith("?") else f"To {number}.")
+        return turn(f"To jest {body['model']} odpowiedź.")
+
+    with serving(script) as server:
+        at = f"{server.url}#"
+        for command in (
+            ["translate", tmp_path / "set.jsonl", "-m", f"{at}m", "-o", tmp_path / "pol"],
+            ["pairs", tmp_path / "pol", "-m", f"{at}pierwsza", "-m", f"{at}druga",
+             "--judge", f"{at}sędzia", "-o", tmp_path / "pairs"],
+            ["judge", tmp_path / "pol", "--judge", f"{at}sędzia", "--least", "4",
+             "-o", tmp_path / "judged"],
+        ):  # fmt: skip
+            code, said = mowa("instruct", *command)
+            assert code == 0, said.err
+    translated = list(read_dialogues(tmp_path / "pol"))
+    assert [one.id for one in translated] == ["set-1-pol", "set-2-pol", "set-3-pol"]
+    assert translated[2].messages[1].content == "To 2."
+    made = list(read_dialogues(tmp_path / "pairs"))
+    assert [one.chosen for one in made] == ["To jest druga odpowiedź."] * 3
+    assert len(list(read_dialogues(tmp_path / "judged"))) == 3
+
+
+def test_nothing_is_made_where_it_would_be_written_over_what_is_read(tmp_path, mowa):
+    write_dialogues(tmp_path / "set", [talk("x", "Co?", "To.")])
+    before = {path: path.read_bytes() for path in (tmp_path / "set").rglob("*.parquet")}
+    code, said = mowa(
+        "instruct", "judge", tmp_path / "set", "--judge", "http://127.0.0.1:9/v1#m",
+        "-o", tmp_path / "x/../set",
+    )  # fmt: skip
+    assert code == 2
+    assert "written over what is there" in said.err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+NOBODYS = json.dumps({"messages": [{"role": "user", "content": "a"}]})
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [("{", "line 2"), ("[]", "line 2"), ('{"messages": 1, "origin": "human"}', "line 2"),
+     ('{"origin": "human", "messages": [{"role": "user", "content": 3}]}', "line 2"),
+     (NOBODYS, "who made its answers")],
+)  # fmt: skip
+def test_a_broken_line_of_a_set_is_named(line, why, tmp_path, mowa):
+    good_line = json.dumps(to_row(talk()))
+    (tmp_path / "set.jsonl").write_text(f"{good_line}\n{line}\n", "utf-8")
+    code, said = mowa(
+        "instruct", "judge", tmp_path / "set.jsonl", "--judge", "http://127.0.0.1:9/v1#m",
+        "-o", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 1
+    assert why in said.err
+
+
+def test_what_is_not_there_is_refused_with_what_to_do(tmp_path, mowa, corpus):
+    out = ["-o", tmp_path / "out"]
+    for arguments, why in (
+        (["generate", tmp_path / "none", "-m", "http://127.0.0.1:9/v1#m"], "workspace"),
+        (["generate", corpus, "-m", "http://127.0.0.1:9/v1"], "names no model"),
+        (["generate", corpus, "-m", "http://127.0.0.1:9/v1#m", "--characters", "5"], "two numbers"),
+        (["generate", corpus, "-m", "http://127.0.0.1:9/v1#m", "--prompts", "x"], "no prompt"),
+    ):
+        code, said = mowa("instruct", *arguments, *out, "-w", tmp_path / "workspace")
+        assert code == 2
+        assert why in said.err
+
+
+RECIPE = """
+name = "r"
+
+[steps.asked]
+does = "generate-dialogues"
+reads = "other/corpus"
+prompts = ["summary"]
+passages = {passages}
+characters = [100, 400]
+
+[steps.asked.model]
+name = "mowa-1"
+url = "{url}"
+
+[steps.good]
+does = "judge-dialogues"
+reads = "asked"
+judges = [{{ model = {{ name = "mowa-1", url = "{url}" }} }}]
+"""
+
+
+def test_the_steps_stand_in_a_recipe_and_their_answers_outlive_a_rebuild(corpus, tmp_path):
+    from mowa.workspace import Workspace
+    from tests.instructions.made_teachers import artifact
+
+    def script(path, body, number):
+        judged = "\nOcena:" in question_of(body)
+        return turn("Uzasadnienie: Dobre.\nOcena: 8") if judged else good(path, body, number)
+
+    workspace = Workspace.open(tmp_path / "workspace", create=True)
+    place = workspace.folder("other/corpus", "dev")
+    place.parent.mkdir(parents=True)
+    corpus.rename(place)
+    (place / "artifact.json").write_text(artifact(place, "corpus", "other/corpus").to_json())
+    with serving(script) as server:
+        for passages, asked in ((6, 12), (6, 12), (10, 20)):
+            (tmp_path / "r.toml").write_text(RECIPE.format(url=server.url, passages=passages))
+            results = run(Recipe.load(tmp_path / "r.toml"), workspace, workers=1)
+            assert len(server.asked) == asked
+    made, judged = (result.artifact for result in results)
+    assert (made.kind, judged.kind) == ("dialogues", "dialogues")
+    assert server.url not in json.dumps(made.config)
+    assert made.runtime["model"]["url"] == server.url
+    assert set(made.rights["licences"]) == {one.licence for one in read_dialogues(made.path)}
+    assert [item.name for item in judged.inputs] == ["r/asked"]
+    steps = [step["step"] for step in json.loads(next(read_dialogues(judged.path)).details)["made"]]
+    assert steps == ["generate-dialogues", "judge-dialogues"]

@@ -1,0 +1,264 @@
+"""Judges: scores of answers, preferences in both orders, and pairs out of several models."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from mowa.inference import Message
+from mowa.instructions import read_dialogues, write_dialogues
+from mowa.instructions.making import (
+    JudgeConfig,
+    JudgeDialoguesConfig,
+    ModelConfig,
+    PairDialoguesConfig,
+    _judge,
+    _pair,
+)
+from mowa.workspace import Inputs
+from tests.inference.scripted_server import Reply, serving, turn
+from tests.instructions.made_teachers import artifact, context_in, question_of, rejects_in, talk
+
+
+def worth(text):
+    """What an answer is worth is written in it."""
+    return float(re.search(r"wart(?:a|e) ([\d.]+)", text)[1])
+
+
+def shown(asked):
+    """The answers in a judge's question, in the order shown."""
+    if "Pierwsza odpowiedź:" in asked:
+        both = asked.partition("Pierwsza odpowiedź:\n")[2]
+        first, _, rest = both.partition("\n\nDruga odpowiedź:\n")
+        return [first, rest.partition("\n\n")[0]]
+    return [asked.partition("Odpowiedź do oceny:\n")[2].partition("\n\n")[0]]
+
+
+def judging(asked, *, bias=0.0, harsh=0.0):
+    """What a judge writes who sees what answers are worth; `bias` is for the first one shown."""
+    scores = [min(max(worth(text) - harsh, 0), 10) for text in shown(asked)]
+    reason = "Błędy: brak" if "\nBłędy:" in asked else "Uzasadnienie: Tak jest."
+    if len(scores) == 1:
+        return f"{reason}\nOcena: {scores[0]:g}"
+    return f"{reason}\nPierwsza: {min(scores[0] + bias, 10):g}\nDruga: {scores[1]:g}"
+
+
+def fair(path, body, number):
+    return turn(judging(question_of(body)))
+
+
+def judges_at(server, *more):
+    """Two judges: one model by two prompts."""
+    model = ModelConfig(name="sędzia", url=server.url, retries=0)
+    other = {"prompt": "judge-language", "pair_prompt": "judge-pair-language"}
+    return [JudgeConfig(model=model), JudgeConfig(model=model, **other), *more]
+
+
+def judge(folder, dialogues, script=fair, **options):
+    write_dialogues(folder / "in", dialogues)
+    with serving(script) as server:
+        config = JudgeDialoguesConfig(judges=judges_at(server), **options)
+        given = artifact(folder / "in", "dialogues")
+        metrics = _judge.run(config, Inputs((given,)), folder / "out", context_in(folder))
+    return metrics, list(read_dialogues(folder / "out")), server
+
+
+def single(number, value):
+    return talk(number, f"Pytanie {number}?", f"Odpowiedź warta {value}")
+
+
+def pair(number, chosen, rejected):
+    return dataclasses.replace(
+        talk(number),
+        messages=(Message("user", f"Pytanie {number}?"),),
+        chosen=f"Ta jest warta {chosen}",
+        rejected=f"Tamta jest warta {rejected}",
+    )
+
+
+def test_answers_below_the_least_score_are_rejected_with_it(tmp_path):
+    metrics, found, server = judge(tmp_path, [single("a", 9), single("b", 4), single("c", 6)])
+    assert [dialogue.id for dialogue in found] == ["a", "c"]
+    assert metrics["reasons"] == {"judged too low": 1}
+    (row,) = rejects_in(tmp_path / "out")
+    assert (row["item"], row["detail"]) == ("b", "4.00 (4, 4)")
+    assert json.loads(row["dialogue"])["messages"][1]["content"] == "Odpowiedź warta 4"
+    first, second = json.loads(found[0].details)["made"][0]["judges"]
+    assert (first["prompt"], second["prompt"]) == ("judge", "judge-language")
+    assert (first["model"], first["scores"], first["said"]) == ("sędzia", [9.0], [[9.0]])
+    assert len(server.asked) == 6
+
+
+def test_the_judge_sees_the_conversation_and_only_the_last_answer_is_judged(tmp_path):
+    dialogue = talk("a", "Kto to?", "Wójt.", "A to?", "Odpowiedź warta 8")
+    _, _, server = judge(tmp_path, [dialogue])
+    asked = question_of(server.asked[0][1])
+    assert "Użytkownik: Kto to?\nAsystent: Wójt.\nUżytkownik: A to?\n" in asked
+    assert "Asystent: Odpowiedź warta 8" not in asked
+
+
+def test_judges_that_disagree_about_an_answer_are_counted_and_their_mean_decides(tmp_path):
+    def script(path, body, number):
+        asked = question_of(body)
+        return turn(judging(asked, harsh=3 if "\nBłędy:" in asked else 0))
+
+    metrics, found, _ = judge(tmp_path, [single("a", 8), single("b", 6), single("c", 10)], script)
+    assert [dialogue.id for dialogue in found] == ["a", "c"]
+    assert metrics["counts"] == {"judges disagree": 2}
+
+
+def test_preferences_are_judged_in_both_orders_kept_turned_round_or_dropped(tmp_path):
+    metrics, found, server = judge(
+        tmp_path, [pair("a", 9, 3), pair("b", 2, 8), pair("c", 6, 5), pair("d", 7, 7)]
+    )
+    assert [(one.id, worth(one.chosen), worth(one.rejected)) for one in found] == [
+        ("a", 9, 3),
+        ("b", 8, 2),
+    ]
+    assert metrics["counts"] == {"turned round": 1}
+    assert metrics["reasons"] == {"tie or small gap": 2}
+    assert len(server.asked) == 4 * 2 * 2
+    said = json.loads(found[1].details)["made"][0]["judges"][0]
+    assert (said["scores"], said["said"]) == ([2.0, 8.0], [[2.0, 8.0], [8.0, 2.0]])
+
+
+def test_a_judge_who_likes_what_comes_first_decides_nothing(tmp_path):
+    def script(path, body, number):
+        return turn(judging(question_of(body), bias=5))
+
+    metrics, found, _ = judge(tmp_path, [pair("a", 4, 4), pair("b", 5, 1)], script)
+    assert [one.id for one in found] == ["b"]
+    assert metrics["reasons"] == {"tie or small gap": 1}
+
+
+def test_judges_that_prefer_different_answers_drop_the_pair(tmp_path):
+    def script(path, body, number):
+        asked = question_of(body)
+        if "\nBłędy:" not in asked:
+            return turn(judging(asked))
+        first, second = (10 - worth(text) for text in shown(asked))
+        return turn(f"Błędy: brak\nPierwsza: {first:g}\nDruga: {second:g}")
+
+    metrics, found, _ = judge(tmp_path, [pair("a", 9, 3)], script)
+    assert not found
+    assert metrics["reasons"] == {"judges disagree": 1}
+    assert metrics["counts"] == {"judges disagree": 1}
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["Świetna odpowiedź!", "Uzasadnienie: tak\nOcena: 11", "", "Ocena: 5", "[[7]]"],
+)
+def test_nonsense_of_a_judge_is_asked_again_and_then_counted(nonsense, tmp_path):
+    def script(path, body, number):
+        asked = question_of(body)
+        return turn(nonsense) if "\nBłędy:" not in asked else turn(judging(asked))
+
+    metrics, found, server = judge(tmp_path, [single("a", 9)], script, tries=3)
+    assert not found
+    assert metrics["reasons"] == {"judge gives no score": 1}
+    assert metrics["counts"] == {"judges asked again": 2}
+    rows = rejects_in(tmp_path / "out")
+    assert [row["text"] for row in rows] == [nonsense] * 3
+    assert [row["final"] for row in rows] == [False, False, True]
+    assert json.loads(rows[2]["dialogue"])["id"] == "a"
+    assert len(server.asked) == 4
+
+
+def test_a_judge_who_comes_to_reason_is_believed(tmp_path):
+    def script(path, body, number):
+        return turn("Hm." if body["seed"] == 0 else judging(question_of(body)))
+
+    metrics, found, _ = judge(tmp_path, [single("a", 9), pair("b", 9, 3)], script)
+    assert len(found) == 2
+    assert metrics["counts"] == {"judges asked again": 6}
+    assert (metrics["rejected"], metrics["rows_of_rejects"]) == (0, 6)
+
+
+def test_the_same_judge_twice_is_refused():
+    model = ModelConfig(name="m", url="http://h/v1")
+    with pytest.raises(ValueError, match="two judges are the same"):
+        JudgeDialoguesConfig(judges=[JudgeConfig(model=model)] * 2)
+
+
+def answering(path, body, number):
+    """Models that answer as well as their names say, and a judge who sees it."""
+    if body["model"] == "sędzia":
+        return fair(path, body, number)
+    return turn(f"Model odpowiada, że ta odpowiedź jest warta {body['model'][1:]}.")
+
+
+def make_pairs(folder, script=answering, *, names=("m3", "m9", "m6"), judged=True, **options):
+    write_dialogues(folder / "in", [single("a", 1), talk("b", "Kto?", "Wójt.", "Co?", "Młyn.")])
+    with serving(script) as server:
+        config = PairDialoguesConfig(
+            models=[ModelConfig(name=name, url=server.url, retries=0) for name in names],
+            judges=judges_at(server) if judged else [],
+            **options,
+        )
+        given = artifact(folder / "in", "dialogues")
+        metrics = _pair.run(config, Inputs((given,)), folder / "out", context_in(folder))
+    return metrics, list(read_dialogues(folder / "out")), server
+
+
+def test_best_and_worst_of_several_models_make_a_preference(tmp_path):
+    metrics, found, server = make_pairs(tmp_path)
+    assert [(one.id, one.model, one.origin) for one in found] == [
+        ("a-pair", "m9", "generated"),
+        ("b-pair", "m9", "generated"),
+    ]
+    assert all((worth(one.chosen), worth(one.rejected)) == (9, 3) for one in found)
+    assert [turn.content for turn in found[1].messages] == ["Kto?", "Wójt.", "Co?"]
+    step = json.loads(found[0].details)["made"][0]
+    assert (step["chosen"]["model"], step["rejected"]["model"]) == ("m9", "m3")
+    assert step["scores"] == [3.0, 9.0, 6.0]
+    assert metrics["dialogues"] == 2
+    assert len(server.asked) == 2 * 3 + 2 * 3 * 2
+
+
+def test_without_judges_the_order_of_the_models_decides_and_the_given_answer_is_first(tmp_path):
+    _, found, _ = make_pairs(tmp_path, names=("m6",), judged=False, with_given=True)
+    assert found[0].chosen == "Odpowiedź warta 1"
+    assert worth(found[0].rejected) == 6
+
+
+def test_answers_that_are_none_are_left_out_and_one_is_too_few(tmp_path):
+    def script(path, body, number):
+        if body["model"] == "m3":
+            return Reply(400, {"error": {"message": "nie"}})
+        if body["model"] == "m6":
+            return turn("The mill by the river has been closed for a very long time, they say.")
+        return answering(path, body, number)
+
+    metrics, found, _ = make_pairs(tmp_path, script)
+    assert not found
+    assert metrics["reasons"] == {"too few answers": 2}
+    reasons = {row["reason"] for row in rejects_in(tmp_path / "out") if not row["final"]}
+    assert reasons == {"no answer", "another language"}
+
+
+def test_samples_of_one_model_are_drawn_anew_and_small_gaps_make_no_pair(tmp_path):
+    def script(path, body, number):
+        if body["model"] == "sędzia":
+            return fair(path, body, number)
+        return turn(f"Model odpowiada, że ta odpowiedź jest warta {5 + body['seed']}.")
+
+    metrics, found, _ = make_pairs(tmp_path, script, names=("m",), samples=2)
+    assert (found, metrics["reasons"]) == ([], {"tie or small gap": 2})
+    metrics, found, _ = make_pairs(tmp_path, script, names=("m",), samples=4)
+    assert all((worth(one.chosen), worth(one.rejected)) == (8, 5) for one in found)
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "why"),
+    [
+        (1, {}, "one answer makes no preference"),
+        (1, {"samples": 2}, "need judges"),
+    ],
+)
+def test_what_cannot_make_a_preference_is_refused(models, options, why):
+    named = [ModelConfig(name=f"m{n}", url="http://h/v1") for n in range(models)]
+    with pytest.raises(ValueError, match=why):
+        PairDialoguesConfig(models=named, **options)
