@@ -12,13 +12,14 @@ import typer
 
 from mowa import __version__
 from mowa.cli import _artifacts, _chat, _eval, _models, _plan, _run, _sample, _sources
-from mowa.cli._common import errors, harmless
+from mowa.cli._common import errors
 from mowa.cli._corpus import corpus_app
 from mowa.cli._instruct import instruct_app
 from mowa.cli._leaderboard import leaderboard_app
 from mowa.cli._results import results_app
 from mowa.cli._train import train_app
 from mowa.errors import MowaError
+from mowa.execution import harmless
 from mowa.workspace import disk_error
 
 __all__ = ["app", "main"]

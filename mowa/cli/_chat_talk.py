@@ -12,8 +12,9 @@ from pathlib import Path
 
 from mowa.cli._chat_history import History
 from mowa.cli._chat_texts import Texts
-from mowa.cli._common import errors, harmless
+from mowa.cli._common import errors
 from mowa.errors import MowaError
+from mowa.execution import harmless
 from mowa.inference import Engine, Generated, Stream, TooLong
 
 _BLOCK = '"""'

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
+from mowa.execution import harmless
 from mowa.workspace import Node
 
 WorkspaceOption = Annotated[
@@ -30,26 +31,10 @@ console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
 
-# Control characters are shown, not obeyed: what a model or a stranger wrote may not move the
-# cursor, set the title of the window or write into the clipboard. Nor may it turn the direction of
-# writing.
-_SHOWN = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
-_SHOWN |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
-_SHOWN |= dict.fromkeys(
-    [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)], 0xFFFD
-)
-_SHOWN |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # halves of a pair, which no terminal takes
-
-
-def harmless(text: str) -> str:
-    """`text` without what a terminal would obey: a sign stands for each such character."""
-    return text.translate(_SHOWN)
-
-
 def harmless_json(value: Any) -> str:
     """JSON on one line with letters as they are, and an escape for what a terminal would obey."""
     text = json.dumps(value, ensure_ascii=False)
-    return "".join(f"\\u{ord(one):04x}" if ord(one) in _SHOWN else one for one in text)
+    return "".join(one if harmless(one) == one else f"\\u{ord(one):04x}" for one in text)
 
 
 def show_wide(renderable: Table | Tree) -> None:
@@ -72,7 +57,7 @@ def grid(*columns: str, title: str | None = None) -> Table:
 
 def add_row(table: Table, *cells: str) -> None:
     """Add a row whose cells are shown as they stand, brackets too."""
-    table.add_row(*(escape(cell) for cell in cells))
+    table.add_row(*(escape(harmless(cell)) for cell in cells))
 
 
 def lineage_tree(node: Node) -> Tree:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mowa.cli import _instruct_make
-from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, console, harmless, harmless_json
+from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, console, harmless_json
 from mowa.cli._instruct_sources import artifact_of
 from mowa.errors import UsageError
+from mowa.execution import harmless
 
 if TYPE_CHECKING:
     from mowa.instructions import Dialogue

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, harmless
+from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption
 from mowa.errors import UsageError
+from mowa.execution import harmless
 
 
 def generate(

@@ -7,6 +7,7 @@ from mowa.execution._journal import Journal
 from mowa.execution._ledger import Ledger
 from mowa.execution._progress import BarProgress, PlainProgress, Progress, best_progress
 from mowa.execution._retry import retry_after
+from mowa.execution._terminal import harmless
 
 __all__ = [
     "BarProgress",
@@ -20,5 +21,6 @@ __all__ = [
     "Progress",
     "Unit",
     "best_progress",
+    "harmless",
     "retry_after",
 ]

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as RichBar
+
+from mowa.execution._terminal import harmless
 
 Advance = Callable[[int], None]
 
@@ -58,7 +61,7 @@ class PlainProgress:
 
     def say(self, line: str) -> None:
         """Print the line."""
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(harmless(line), highlight=False, markup=False, soft_wrap=True)
 
 
 class BarProgress:
@@ -81,12 +84,12 @@ class BarProgress:
             transient=True,
         )
         with bar:
-            task = bar.add_task(label, total=total, completed=done)
+            task = bar.add_task(escape(harmless(label)), total=total, completed=done)
             yield lambda count: bar.advance(task, count)
 
     def say(self, line: str) -> None:
         """Print the line."""
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(harmless(line), highlight=False, markup=False, soft_wrap=True)
 
 
 def best_progress(console: Console | None = None) -> Progress:

@@ -18,10 +18,11 @@ from mowa.errors import UsageError
 from mowa.inference import Message
 from mowa.instructions._dialogue import Dialogue, Origin, Span
 from mowa.instructions._wording import NoFieldError, at_path, check_path, filled, parsed
-from mowa.instructions.importers import BadRowError
+from mowa.instructions.importers import BadRowError, licence_of
 from mowa.rights import canonical_licence
 
 _AT = "at"
+_ROW = ""  # the whole row, by a name that no template has
 _MOST_LEVELS = 8
 _MOST_BYTES = 1 << 20  # of a converter's file
 
@@ -175,7 +176,7 @@ def pieces(
     error stands for what would be in it.
     """
     if converter.each:
-        yield from _below(converter.each, value, {}, {"file": file, "row": number})
+        yield from _below(converter.each, value, {_ROW: value}, {"file": file, "row": number})
     elif isinstance(value, Mapping):
         yield {**value, _AT: {"file": file, "row": number}}
     else:
@@ -192,7 +193,9 @@ def convert(
 ) -> tuple[Dialogue, bool]:
     """The dialogue of one row, and whether what it should stand on was not found in the text.
 
-    The wordings are drawn by a hash of the seed and the row's id.
+    The wordings are drawn by a hash of the seed and the row's id. A licence that the innermost
+    member states, or else one that stands around it, is the dialogue's; where its words name none,
+    it has none.
 
     Raises:
         BadRowError: Where the row is of none of the cases, or lacks a field.
@@ -221,6 +224,7 @@ def convert(
         base,
         id=own,
         messages=turns,
+        licence=_licence(converter, row, base.licence),
         documents=(span,) if span else (),
         details=json.dumps(details, ensure_ascii=False),
     )
@@ -247,6 +251,14 @@ def _below(
     level = _level(name)
     for key, member in pairs:
         yield from _below(tuple(rest), member, {**levels, level: member}, {**at, level: key})
+
+
+def _licence(converter: Converter, row: Mapping[str, Any], of_the_set: str | None) -> str | None:
+    """What the innermost member states that states any."""
+    names = (*map(_level, reversed(converter.each)), _ROW)
+    around = [row.get(name) for name in names] if converter.each else [row]
+    stated = (licence_of(one) for one in around if isinstance(one, Mapping))
+    return next((licence for licence, is_stated in stated if is_stated), of_the_set)
 
 
 def _level(name: str) -> str:

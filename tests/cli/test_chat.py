@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mowa.cli import main
-from mowa.cli._common import harmless, harmless_json
+from mowa.cli._common import harmless_json
+from mowa.execution import harmless
 from tests.cli.terminal import PATIENCE, terminal
 from tests.inference.families import family, tokenizer
 from tests.inference.scripted_server import Reply, serving, stream

@@ -105,3 +105,14 @@ def alive(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.parametrize("make", [PlainProgress, BarProgress])
+def test_progress_shows_what_a_terminal_would_obey(make):
+    text = io.StringIO()
+    progress = make(Console(file=text, width=100))
+    with progress.task("a\x1b[2Jb [red]", total=1) as advance:
+        advance(1)
+    progress.say("plik\x1b]0;x\x07.txt")
+    assert "\x1b" not in text.getvalue()
+    assert "plik␛]0;x␇.txt" in text.getvalue()

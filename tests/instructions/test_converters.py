@@ -113,6 +113,17 @@ def test_questions_about_a_paragraph_are_answered_from_it_or_not_at_all():
     assert none.documents == ()
 
 
+def test_the_innermost_licence_that_a_row_states_is_the_dialogues():
+    first, *rest = SQUAD["data"]
+    whole = {**SQUAD, "license": "cc-by-nc-4.0", "data": [{**first, "licence": "CC0-1.0"}, *rest]}
+    assert {one.licence for one in all_of("poquad", SQUAD)} == {BASE.licence}
+    assert {one.licence for one in all_of("poquad", whole)} == {"CC0-1.0"}
+    whole["data"] = SQUAD["data"]
+    assert {one.licence for one in all_of("poquad", whole)} == {"CC-BY-NC-4.0"}
+    [exam] = all_of("egzaminy-prawnicze", {**EXAM, "license": "jak wyżej"})
+    assert exam.licence is None  # what is said of the set is not true of this row
+
+
 def test_an_exam_names_the_right_choice_and_its_legal_basis():
     [dialogue] = all_of("egzaminy-prawnicze", EXAM)
     asked, told = (turn.content for turn in dialogue.messages)

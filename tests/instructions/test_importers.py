@@ -267,6 +267,15 @@ def test_what_was_deleted_ends_the_path_before_it():
     assert made({"prompt": node("p", "prompter", "Co?", deleted=True)}) == []
 
 
+@pytest.mark.parametrize("form", ["tree", "root"])
+def test_a_tree_may_state_its_own_licence(form):
+    stated = {**TREE, "license": "cc0-1.0"}
+    if form == "root":
+        stated = {**TREE, "prompt": {**TREE["prompt"], "license": "cc0-1.0"}}
+    assert {one.licence for one in made(TREE, "oasst-trees")} == {BASE.licence}
+    assert {one.licence for one in made(stated, "oasst-trees")} == {"CC0-1.0"}
+
+
 def flat(tree):
     rows, waiting = [], [(tree["prompt"], None)]
     while waiting:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mowa.instructions._dialogue import Dialogue
-from mowa.instructions.importers._common import BadRowError, Fields
+from mowa.instructions.importers._common import BadRowError, Fields, licence_of
 from mowa.instructions.importers._oasst import (
     Trees,
     from_tree,
@@ -27,7 +27,16 @@ from mowa.instructions.importers._turns import (
     is_ours,
 )
 
-__all__ = ["IMPORTERS", "BadRowError", "Fields", "Importer", "Trees", "gathered", "importer_for"]
+__all__ = [
+    "IMPORTERS",
+    "BadRowError",
+    "Fields",
+    "Importer",
+    "Trees",
+    "gathered",
+    "importer_for",
+    "licence_of",
+]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from typing import Any
 from mowa.corpus._language_codes import iso_639_3
 from mowa.inference import Message
 from mowa.instructions._dialogue import Dialogue
-from mowa.instructions.importers._common import BadRowError, Fields, details_of, turn
+from mowa.instructions.importers._common import BadRowError, Fields, details_of, licence_of, turn
 
+_NONE: tuple[str | None, bool] = (None, False)
 _MOST_TURNS = 1_000  # of one path; a path is held once for each of its turns
 _MOST_CHARACTERS = 1 << 29  # of flat messages that wait for their trees
 
@@ -36,8 +37,13 @@ def from_tree(row: Fields, base: Dialogue) -> list[Dialogue]:
     if not isinstance(root, Mapping):
         raise BadRowError("the prompt is no message")
     tree = details_of({"message_tree_id": row.get("message_tree_id", "")}, ())
-    language = _language(root) or base.language
-    base = replace(base, language=language, details=tree or base.details)
+    licence, is_stated = next((found for found in map(licence_of, (row, root)) if found[1]), _NONE)
+    base = replace(
+        base,
+        language=_language(root) or base.language,
+        licence=licence if is_stated else base.licence,
+        details=tree or base.details,
+    )
     talks: list[Dialogue] = []
     pairs: list[Dialogue] = []
     waiting = [_Path((), None).and_then(root)] if _is_good(root) else []
