@@ -150,6 +150,10 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
 
+    plans = {
+        name: plan.digest() for name, plan in zip(names, order.plans, strict=False)
+    }  # what says where a run that goes on from this one reads on
+
     objective.begin(forward, ranks, micro=micro, out=out, progress=progress)
     run = Run(precision, str(device), micro, forward.attention, forward.head, step=first)
     start_from = found or beginning
@@ -187,7 +191,9 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 "spikes": spikes.state(),
                 "identity": identity,
                 "precision": precision,
+                "optimizer": optimizer,
                 "arithmetic": arithmetic,
+                "plans": plans,
                 "read": dict(zip(names, order.read_until(run.step - first), strict=False)),
             },
             tensors_of(model, optimizers, ranks, device),

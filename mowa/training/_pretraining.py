@@ -118,7 +118,27 @@ def _beginning(
             + ("no model is read" if read is None else f"{read.id} has no checkpoint"),
             fix="read a model that was trained with keep_optimizer = true",
         )
+    of_checkpoint = found.state["optimizer"]
+    if config.optimizer not in ("auto", of_checkpoint):
+        raise UsageError(
+            f"the checkpoint is of a run with {of_checkpoint}, and optimizer is {config.optimizer}",
+            fix='leave out optimizer, or begin with the weights alone: start = "weights"',
+        )
     return found
+
+
+def _read_before(beginning: Checkpoint, plans: dict[str, PackingPlan]) -> dict[str, int]:
+    """Blocks of each token artifact that are read already, which only the same plan can count."""
+    packed: dict[str, str] = beginning.state["plans"]
+    other = [name for name in plans if name in packed and plans[name].digest() != packed[name]]
+    if other:
+        raise UsageError(
+            f"the checkpoint has read of {', '.join(other)}, which is packed otherwise now: its"
+            " documents, sequence_length or seed are not what they were",
+            fix='keep them as they were, or begin with the weights alone: start = "weights"',
+        )
+    read: dict[str, int] = beginning.state["read"]
+    return read
 
 
 def _order(
@@ -133,7 +153,7 @@ def _order(
         tokens=sum(plan.tokens for plan in plans),
         done=beginning.step if beginning else 0,
     )
-    before = beginning.state["read"] if beginning else {}
+    before = _read_before(beginning, dict(zip(names, plans, strict=True))) if beginning else {}
     stages = [
         Stage(round(stage.begin * steps), _weights(stage.weights, names)) for stage in config.stages
     ]

@@ -51,6 +51,10 @@ def train_here(config: TrainerConfig, inputs: Inputs, out: Path, progress: Progr
     optimizer = config.optimizer_for(new=task.is_new)
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
+    if task.beginning is not None:
+        optimizer = task.beginning.state["optimizer"]
+        if config.precision == "auto":
+            precision = task.beginning.state["precision"]
     with (
         numerics(threads=config.threads, seed=config.seed) as threads,
         joined(device, shard_processes=config.shard_processes) as (ranks, device),

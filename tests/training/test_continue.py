@@ -90,6 +90,34 @@ def test_a_run_that_is_made_longer_is_the_long_run_bit_by_bit(world, tmp_path, b
     assert "update 10 of 16" in " ".join(progress.said)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_run_that_is_made_longer_keeps_optimizer_and_precision(world, tmp_path, precision):
+    tokens, tokenizer = inputs_of(world).artifacts
+    begun = {"optimizer": "auto", "keep_optimizer": True, "precision": precision}
+    go(world, tmp_path / "base", tokens, tokenizer, steps=4, **begun)
+    model = artifact(tmp_path / "base", "model", "tiny/base")
+    later = {"steps": 6, "start": "checkpoint", "precision": "auto"}
+    made = go(world, tmp_path / "longer", tokens, tokenizer, model, optimizer="auto", **later)
+    assert (made["optimizer"], made["precision"]) == ("muon", precision)
+    with pytest.raises(UsageError, match="of a run with muon, and optimizer is adamw"):
+        go(world, tmp_path / "other", tokens, tokenizer, model, optimizer="adamw", **later)
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 8}, {"sequence_length": 16, "global_batch_size": 128}, "documents"]
+)
+def test_a_run_does_not_read_on_in_what_is_packed_otherwise(world, tmp_path, base, change):
+    tokens, tokenizer = inputs_of(world).artifacts
+    if change == "documents":
+        write_tokens(tmp_path / "tokens", {"train": [([0, 5, 6, 1], 9)] * 200, "held_out": []})
+        tokens, change = dataclasses.replace(tokens, path=tmp_path / "tokens"), {}
+    with pytest.raises(UsageError, match="read of tiny/tokens, which is packed otherwise now"):
+        go(
+            world, tmp_path / "out", tokens, tokenizer, base,
+            steps=16, schedule="constant", start="checkpoint", **change,
+        )  # fmt: skip
+
+
 def test_weights_alone_begin_a_new_run(world, tmp_path, base):
     tokens, tokenizer = inputs_of(world).artifacts
     metrics = go(world, tmp_path / "out", tokens, tokenizer, base, steps=5)
