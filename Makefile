@@ -35,7 +35,7 @@ test: lint
 	$(BIN)/pytest -n 2 --cov=mowa --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 test-slow: env
-	$(BIN)/pytest -m slow -n 2
+	$(BIN)/pytest -m slow -n 2 --dist loadgroup
 
 # Only the core dependencies: the command line, a dry run and the import work, torch is not there.
 test-core:

@@ -152,7 +152,7 @@ def connect(workers: int, address: str | None, environment: Mapping[str, str]) -
         options |= {"address": "local", "num_cpus": workers}
     try:
         ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except Exception as error:  # Ray raises plain ones too, where a node is slow to start
         if address:
             raise _not_joined(address, _first_line(error)) from error
         raise MowaError(

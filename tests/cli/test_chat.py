@@ -287,7 +287,7 @@ def test_ctrl_c_ends_a_pipe_and_keeps_what_was_written(tmp_path):
         process.stdin.close()
         shown = b""
         while not shown.endswith(b"Wi"):
-            shown += process.stdout.read(1)
+            shown += process.stdout.read(1) or pytest.fail(f"it ended: {shown!r}")
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 130
         never.set()

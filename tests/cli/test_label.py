@@ -17,6 +17,7 @@ from mowa.corpus.labels import read_labels
 from mowa.errors import UsageError
 from tests.corpus.conftest import World
 
+PATIENCE = 120  # seconds that a busy machine may take
 TEXT = "Nad rzeką stoi dom, w którym mieszka stary rybak, a obok rośnie wierzba numer {}. "
 
 
@@ -42,10 +43,10 @@ def test_a_killed_page_keeps_every_answer_and_goes_on(corpus, tmp_path):
             told = server.stdout.readline(), server.stdout.readline().strip()
             assert told[0].startswith(f"{5 * round_} of 12")
             address = re.fullmatch(r"(http://127\.0\.0\.1:\d+/[\w-]{32}/)\?lang=pl", told[1])[1]
-            state = httpx.get(f"{address}state").json()
+            state = httpx.get(f"{address}state", timeout=PATIENCE).json()
             for _ in range(5):
                 answer = {"doc_id": state["document"]["doc_id"], "label": "MEDIUM"}
-                state = httpx.post(f"{address}label", json=answer).json()
+                state = httpx.post(f"{address}label", json=answer, timeout=PATIENCE).json()
             os.kill(server.pid, signal.SIGKILL)
         assert len(read_labels(labels)) == 5 * (round_ + 1)
 

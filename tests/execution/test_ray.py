@@ -22,6 +22,7 @@ from mowa.recipe import Recipe
 from mowa.recipe import run as run_recipe
 
 RAY = Executor("ray")
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster at a time is enough for two cores
 
 
 def context(folder, workers=2, executor=RAY):

@@ -20,7 +20,7 @@ from mowa.execution import Executor, Ledger, Unit
 from mowa.recipe import run
 
 HERE = Path(__file__).parent
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 
 @dataclass
@@ -136,7 +136,7 @@ def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(cluster, tmp_path):
     process = joined(cluster, tmp_path)
     for pid in workers_at_work(process, tmp_path, 2):
         kill(pid)
-    out, errors = process.communicate(timeout=300)
+    out, errors = process.communicate(timeout=600)
     assert str([number * number for number in range(8)]) in out, errors
 
 
@@ -146,7 +146,7 @@ def test_a_cluster_that_is_lost_ends_the_run_and_what_is_finished_is_kept(cluste
     for pid in processes():
         if cluster.folder in parent_and_command(pid)[1] and pid != process.pid:
             kill(pid)
-    process.communicate(timeout=300)
+    process.communicate(timeout=600)
     assert process.returncode not in (0, None)
     ledger = Ledger(tmp_path / "ledger.jsonl")
     units = [Unit(f"{number:03}", number) for number in range(8)]
@@ -161,7 +161,7 @@ def test_a_cluster_that_is_lost_ends_the_run_and_what_is_finished_is_kept(cluste
 
 def test_another_token_is_told_with_the_way_out(cluster, tmp_path):
     process = joined(cluster, tmp_path, RAY_AUTH_TOKEN="0" * 64)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "no Ray cluster that lets us in" in errors
     assert "RAY_AUTH_TOKEN" in errors

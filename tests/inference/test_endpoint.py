@@ -163,7 +163,7 @@ def test_an_endpoint_that_does_not_answer_in_time_is_asked_again():
     late = threading.Event()
     silent = Reply(200, b"{}", until=late)
     with serving(in_turn(silent, turn("Nad Wisłą."))) as server:
-        engine = engine_for(server, patience=Patience(retries=2, backoff=0.01, read=0.2))
+        engine = engine_for(server, patience=Patience(retries=2, backoff=0.01, read=0.5))
         ((_, found),) = engine.generate_many([CHAT])
         late.set()
     assert found.text == "Nad Wisłą."
@@ -177,8 +177,8 @@ def test_retry_after_is_heeded_by_all_that_ask():
     def script(_path, body, _number):
         what = body["messages"][0]["content"]
         if what == "0" and next(limit, False):
-            threading.Timer(0.15, known.set).start()
-            return Reply(429, RATE, {"Retry-After": "0.5"})
+            threading.Timer(0.3, known.set).start()
+            return Reply(429, RATE, {"Retry-After": "1"})
         return Reply(**vars(turn(what)) | {"until": known if what == "1" else None})
 
     requests = [GenerateRequest((Message("user", str(n)),), 5) for n in range(3)]
@@ -187,7 +187,7 @@ def test_retry_after_is_heeded_by_all_that_ask():
     asked = [(body["messages"][0]["content"], when) for _, body, _, when in server.asked]
     limited, again = [when for what, when in asked if what == "0"]
     [after] = [when for what, when in asked if what == "2"]
-    assert min(again, after) - limited >= 0.5
+    assert min(again, after) - limited >= 1
 
 
 def test_a_wait_that_is_too_long_is_not_waited_for():
@@ -218,7 +218,7 @@ def test_a_failure_halfway_loses_nothing_that_was_paid_for():
             return Reply(400, {"error": "nie"})
         return Reply(**vars(turn(what)) | {"until": hold if what == "wolny" else None})
 
-    names = ["szybki", "wolny", "zły", *["dalszy"] * 20]
+    names = ["szybki", "wolny", "zły", *["dalszy"] * 200]
     requests = [GenerateRequest((Message("user", name),), 5) for name in names]
     found = {}
     with serving(script) as server, pytest.raises(EndpointError, match="HTTP 400"):
@@ -229,7 +229,7 @@ def test_a_failure_halfway_loses_nothing_that_was_paid_for():
     assert found[0] == "szybki"
     assert found[1] == "wolny"
     assert len(found) == len(server.asked) - 1
-    assert len(server.asked) < 10
+    assert len(server.asked) < 100
 
 
 def test_no_more_is_asked_at_once_than_allowed_and_answers_come_as_they_are_done():

@@ -97,7 +97,7 @@ def test_two_runs_at_once_make_everything_once(tmp_path):
         subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(2)
     ]
-    texts = [process.communicate(timeout=120) for process in runs]
+    texts = [process.communicate(timeout=600) for process in runs]
     assert [process.returncode for process in runs] == [0, 0], texts
     states = [line for out, _ in texts for line in out.decode().splitlines() if "tiny/" in line]
     assert sum(" made " in line for line in states) == 6

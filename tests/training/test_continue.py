@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import signal
-import threading
-import time
 from collections import Counter
 from contextlib import contextmanager
 
@@ -14,6 +12,7 @@ import torch
 from tiny_training import (
     Lines,
     context_for,
+    in_update,
     inputs_of,
     make_world,
     sentences,
@@ -275,18 +274,20 @@ def test_a_freeze_that_matches_nothing_or_all_is_refused(world, tmp_path, patter
 
 
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGUSR1, "file"])
-def test_a_run_that_is_asked_to_stop_saves_and_asks_to_be_started_again(world, tmp_path, asked):
+def test_a_run_that_is_asked_to_stop_saves_and_asks_to_be_started_again(
+    world, tmp_path, monkeypatch, asked
+):
     out = tmp_path / "out"
     before = signal.getsignal(signal.SIGTERM)
-    settings = {"steps": 40, "log_every": 1}
-    thread = threading.Thread(target=_ask_after, args=(out, 5, asked))
-    thread.start()
-    with pytest.raises(StoppedEarly) as caught:
-        go(world, out, *inputs_of(world).artifacts, **settings)
-    thread.join()
+    settings = {"steps": 12, "log_every": 1}
+    ask = (out / "stop").touch if asked == "file" else lambda: signal.raise_signal(asked)
+    with monkeypatch.context() as patch:
+        in_update(patch, 5, ask)
+        with pytest.raises(StoppedEarly) as caught:
+            go(world, out, *inputs_of(world).artifacts, **settings)
     assert caught.value.exit_code == 75
     name = "the file stop" if asked == "file" else asked.name
-    assert f"asked to stop by {name}: saved after update" in str(caught.value)
+    assert f"asked to stop by {name}: saved after update 6 of 12" in str(caught.value)
     assert signal.getsignal(signal.SIGTERM) == before
     progress = Lines()
     go(world, out, *inputs_of(world).artifacts, progress=progress, **settings)
@@ -317,18 +318,6 @@ def test_a_request_before_the_first_update_is_not_lost(world, tmp_path, monkeypa
     (out / "stop").touch()  # of a run that was killed before it saw it
     assert go(world, out, *inputs_of(world).artifacts)["steps"] == 12
     assert not (out / "stop").exists()
-
-
-def _ask_after(out, step, how):
-    for _ in range(4000):
-        lines = read_metrics(out / "metrics.jsonl")
-        if lines and lines[-1]["step"] >= step:
-            break
-        time.sleep(0.005)
-    if how == "file":
-        (out / "stop").touch()
-    else:
-        signal.raise_signal(how)
 
 
 def test_an_update_with_a_spike_is_left_out(world, tmp_path, monkeypatch):

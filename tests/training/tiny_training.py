@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from mowa.execution import Context, Ledger, PlainProgress
 from mowa.languages import LanguagePack
 from mowa.training import PretrainConfig
+from mowa.training._optimizer import Optimizers
 from mowa.workspace import Inputs
 from tests.made_artifacts import artifact
 
@@ -100,6 +102,18 @@ def inputs_of(root):
         for kind, fingerprint in (("tokens", "f" * 32), ("tokenizer", "e" * 32))
     )
     return Inputs((tokens, tokenizer))
+
+
+def in_update(monkeypatch, number, act):
+    """Call `act` before a run moves its weights for the `number`th time."""
+    real, updates = Optimizers.step, count(1)
+
+    def step(self):
+        if next(updates) == number:
+            act()
+        real(self)
+
+    monkeypatch.setattr(Optimizers, "step", step)
 
 
 class Lines(PlainProgress):

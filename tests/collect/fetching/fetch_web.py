@@ -1,5 +1,6 @@
 """A web server on the loopback that answers as told, and remembers what it was asked."""
 
+import dataclasses
 import hashlib
 import threading
 from contextlib import contextmanager
@@ -7,8 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from mowa.collect.fetching import Limits
 
-QUICK = Limits(connect=2, read=2, stall_seconds=0.3, stall_bytes=500, retries=2, backoff=0.01)
-"""Bounds that a test can wait for."""
+QUICK = Limits(connect=20, read=20, stall_seconds=10, stall_bytes=500, retries=2, backoff=0.01)
+"""Little between retries; patience that a busy machine needs."""
+
+IMPATIENT = dataclasses.replace(QUICK, read=2, stall_seconds=0.3)
+"""For servers that say next to nothing: bounds that a test can wait for."""
 
 
 class Web:

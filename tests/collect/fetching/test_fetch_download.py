@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fetch_web import breaks_off, etag, in_turn, send, serve
+from fetch_web import IMPATIENT, breaks_off, etag, in_turn, send, serve
 
 from mowa.errors import DataError, MowaError
 
@@ -291,7 +291,7 @@ def trickle(handler):
 
 def test_a_body_that_trickles_is_stopped(web, get):
     web.answers["/a"] = trickle
-    assert "sends next to nothing" in failure(get("a"))
+    assert "sends next to nothing" in failure(get("a", limits=IMPATIENT))
     assert len(web.asked("/a")) == 3
 
 
@@ -343,9 +343,9 @@ def nothing_forever(handler):
 
 def test_an_encoding_of_nothing_without_end_is_stopped(web, get):
     web.answers["/a"] = web.answers["/list"] = nothing_forever
-    assert "sends next to nothing" in failure(get("a"))
+    assert "sends next to nothing" in failure(get("a", limits=IMPATIENT))
     with pytest.raises(DataError, match="sends next to nothing"):
-        get(kind="index", index="list")
+        get(kind="index", index="list", limits=IMPATIENT)
 
 
 @pytest.mark.parametrize(
@@ -432,7 +432,8 @@ def test_a_disk_too_small_is_said_before_a_byte(web, get, monkeypatch):
 
 
 KILLED = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from mowa.collect.fetching import FetchOptions, fetch
@@ -458,7 +459,7 @@ def test_a_killed_download_resumes_to_the_same_bytes(web, get, source, into, blo
     code = KILLED.format(tests=str(Path(__file__).parent), source=record, into=str(into))
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     part = into / "a.part"
-    for _ in range(2000):
+    for _ in range(20000):
         if part.exists() and part.stat().st_size > 100_000:
             break
         time.sleep(0.01)

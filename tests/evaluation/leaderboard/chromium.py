@@ -4,10 +4,14 @@ import base64
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
+PATIENCE = 120  # seconds that a busy machine may take
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless=new",
@@ -90,10 +94,18 @@ class Chromium:
         )
         self.ask("Page.navigate", url="about:blank")
         self.ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
-        self._until(lambda said: said.get("method") == "Page.loadEventFired")
-        while self.run("location.href === 'about:blank' || document.readyState !== 'complete'"):
-            self._until(lambda said: said.get("method") == "Page.loadEventFired")
+        self.wait_for("location.href !== 'about:blank' && document.readyState === 'complete'")
         self.settle()
+
+    def wait_for(self, script):
+        """Until an expression is true, in whichever page is there by then."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with suppress(BrowserError):  # the page was left meanwhile
+                if self.run(script):
+                    return
+            time.sleep(0.02)
+        raise BrowserError(f"this does not come true: {script}")
 
     def settle(self):
         """Wait until what was started by a click has been drawn."""
@@ -135,15 +147,19 @@ class Chromium:
         self._session = None
         try:
             self.ask("Browser.close")
-        except (BrowserError, OSError):
+            self.process.wait(PATIENCE)
+        except (BrowserError, OSError, subprocess.TimeoutExpired):
             self.process.kill()
-        self.process.wait(30)
+            self.process.wait()
         os.close(self._in)
         os.close(self._out)
 
     def _until(self, wanted):
         while True:
             while b"\0" not in self._buffer:
+                if not select.select([self._out], [], [], PATIENCE)[0]:
+                    self.process.kill()
+                    raise BrowserError("the browser says nothing any more")
                 piece = os.read(self._out, 1 << 20)
                 if not piece:
                     raise BrowserError("the browser ended")

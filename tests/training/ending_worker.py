@@ -1,0 +1,28 @@
+"""A training process that kills itself in the update that MOWA_TEST_DIE_AT names.
+
+Or that asks, in the one that MOWA_TEST_STOP_AT names, by file for all of them to stop.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from mowa.training import _worker
+from mowa.training._optimizer import Optimizers
+
+updates = iter(range(1, 1000))
+step = Optimizers.step
+
+
+def ending(self):
+    update, rank = str(next(updates)), os.environ["RANK"]
+    if update == os.environ.get("MOWA_TEST_DIE_AT") and rank == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if update == os.environ.get("MOWA_TEST_STOP_AT") and rank == "0":
+        Path(sys.argv[1]).with_name("stop").touch()
+    step(self)
+
+
+Optimizers.step = ending
+_worker.main()
