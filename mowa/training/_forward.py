@@ -92,7 +92,7 @@ class Forward(nn.Module):
         self.precision = precision
         self.sequence_length = sequence_length
         self._autocasts = autocast and precision == "bf16"
-        self.head: Head = "chunked"
+        self.head: Head = "full" if _caps_or_routes(model.config) else "chunked"
         self._losses = losses_part_by_part
         self._body = model.get_decoder()
         config = model.config
@@ -237,6 +237,15 @@ class Forward(nn.Module):
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._autocasts)
+
+
+def _caps_or_routes(config: Any) -> bool:
+    """Is more done after the last hidden states than a comparison of losses is sure to find?
+
+    A cap changes next to nothing of the small logits of an untrained model, and much later.
+    """
+    names = ("final_logit_softcapping", "output_logit_soft_cap", "output_router_logits")
+    return any(getattr(config, name, None) for name in names)
 
 
 def _never_none(labels: Tensor) -> Tensor:

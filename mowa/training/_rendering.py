@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,13 +22,15 @@ import polars as pl
 
 from mowa.errors import DataError
 from mowa.inference import Message
-from mowa.instructions import Dialogue, DialogueEncoder, EncodedDialogue, fault_of
+from mowa.instructions import Dialogue, DialogueEncoder, EncodedDialogue, Limits, fault_of
 from mowa.training._conversations import INDEX, LEARNT, RENDERED, TOKENS, UNITS
 from mowa.workspace import write_text, writing
 
 REJECTED = "rejected.parquet"
 _ASKED = 4  # held-out dialogues that a report shows
 _AT_ONCE = 512  # dialogues that are encoded together
+# How long is too long was said when the set was made; here the row decides.
+_OF_ANY_LENGTH = Limits(turn_characters=sys.maxsize, turns=sys.maxsize)
 
 _UNITS = {
     "set": pl.String,
@@ -182,7 +185,7 @@ def _encoded(
 
 
 def _fault(dialogue: Dialogue, wanted: Wanted) -> str | None:
-    fault = fault_of(dialogue)
+    fault = fault_of(dialogue, _OF_ANY_LENGTH)
     if fault:
         return fault
     if dialogue.is_preference != wanted.pairs:

@@ -182,8 +182,10 @@ def test_the_learning_rate_adapts_to_the_targets_where_asked(world, tmp_path):
 
 def test_every_dialogue_is_used_or_has_its_reason(world, tmp_path):
     long = Dialogue("long", (Message("user", "a " * 90), Message("assistant", "b")))
+    endless = Dialogue("endless", (Message("user", "a"), Message("assistant", "b " * 60_000)))
     odd = [
         long,
+        endless,  # beyond what an import takes unless it is told otherwise
         Dialogue("order", (Message("assistant", "a"), Message("user", "b"))),
         Dialogue("weight", (Message("user", "a"), Message("assistant", "b")), weight=0.0),
         Dialogue("review", (Message("user", "a"), Message("assistant", "b")), review="rejected"),
@@ -195,15 +197,17 @@ def test_every_dialogue_is_used_or_has_its_reason(world, tmp_path):
     rejected = pl.read_parquet(tmp_path / "out" / "rejected.parquet")
     assert dict(rejected.select("id", "reason").iter_rows()) == {
         "long": "too long",
+        "endless": "too long",
         "order": "the assistant begins",
         "weight": "its weight is 0",
         "review": "rejected in review",
         "p0-0": "a preference, no dialogue",
     }
-    assert metrics["rejected"] == dict.fromkeys(rejected["reason"], 1)
+    assert metrics["rejected"] == dict.fromkeys(rejected["reason"], 1) | {"too long": 2}
     assert metrics["trained_on"] + metrics["held_out"] == 30
     cut = finetune(tmp_path, tmp_path / "cut", steps=3, too_long="cut")
     assert cut["rejected"]["too long: no answer is left"] == 1
+    assert cut["trained_on"] + cut["held_out"] == 31
 
 
 def test_a_question_is_trained_on_or_held_out_but_never_both():
