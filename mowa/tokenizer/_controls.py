@@ -87,8 +87,9 @@ class ControlTokens:
         encodings = self._named.encode_batch([text for text, _ in named], add_special_tokens=False)
         found = []
         for (_, places), encoding in zip(named, encodings, strict=True):
-            ids = [self._ids.get(number, number) for number in encoding.ids]
-            meant = sum(encoding.ids[n] in self._ids for n in range(len(ids)))
+            given = encoding.ids  # a new list each time it is asked for
+            ids = [self._ids.get(number, number) for number in given]
+            meant = sum(number in self._ids for number in given)
             if sum(number in self._watched for number in ids) > meant:
                 raise DataError("the tokenizer makes a special token of plain text")
             found.append(
