@@ -73,7 +73,7 @@ def units_of(*, sides):
 
 
 def rows_of_ours(beta):
-    """Mean loss of the pairs and the norm of each gradient, packed."""
+    """Mean loss of the pairs and the gradients, packed."""
     units = units_of(sides=2)
     plan = WholePlan(units, sequence_length=64, seed=0)
     reference = toy(moved=0.0)
@@ -94,11 +94,11 @@ def rows_of_ours(beta):
     rows = stack([plan.read(units, row) for row in range(plan.blocks_per_epoch)], CPU)
     loss = objective.loss(forward, rows)[0] / _PAIRS
     loss.backward()
-    return float(loss.detach()), norms(policy)
+    return float(loss.detach()), gradients_of(policy)
 
 
 def answers_of_ours():
-    """Mean loss of the chosen answers' tokens and the norm of each gradient, packed."""
+    """Mean loss of the chosen answers' tokens and the gradients, packed."""
     units = units_of(sides=1)
     plan = WholePlan(units, sequence_length=64, seed=0)
     model = toy(moved=0.02)
@@ -107,14 +107,33 @@ def answers_of_ours():
     objective = Answers(None, plan, units, units, None)
     loss = objective.loss(forward, rows)[0] / int(units.targets.sum())
     loss.backward()
-    return float(loss.detach()), norms(model)
+    return float(loss.detach()), gradients_of(model)
 
 
-def norms(model):
-    """Of the gradients, by parameter."""
-    return {
-        name: float(p.grad.norm()) for name, p in model.named_parameters() if p.grad is not None
-    }
+def gradients_of(model):
+    """Of each parameter, the gradient's norm and its parts along eight directions drawn at random.
+
+    A gradient that points elsewhere, or has another sign, has other parts.
+    """
+    found = {}
+    for number, (name, parameter) in enumerate(model.named_parameters()):
+        if parameter.grad is None:
+            continue
+        draw = np.random.default_rng(number)
+        directions = draw.standard_normal((8, parameter.numel()))
+        gradient = parameter.grad.double().numpy().ravel()
+        found[name] = [float(np.linalg.norm(gradient)), *map(float, directions @ gradient)]
+    return found
+
+
+def assert_alike(ours, trls):
+    """The loss to 1e-5, and each gradient to 1e-5 of its norm."""
+    loss, gradients = ours
+    assert abs(loss - trls["loss"]) <= 1e-5
+    assert gradients.keys() == trls["gradients"].keys()
+    for name, (norm, *parts) in trls["gradients"].items():
+        off = np.abs(np.array(gradients[name]) - [norm, *parts]).max()
+        assert off <= 1e-5 * norm, (name, off / norm)
 
 
 def padded(rows):
@@ -169,7 +188,7 @@ def trls_pairs(beta):
     inputs = {"input_ids": ids, "attention_mask": mask, "completion_mask": completion}
     loss = trainer._compute_loss(trainer.model, inputs, return_outputs=False)
     loss.backward()
-    return float(loss.detach()), norms(policy)
+    return float(loss.detach()), gradients_of(policy)
 
 
 def trls_answers():
@@ -193,7 +212,7 @@ def trls_answers():
         trainer.model, {"input_ids": ids, "attention_mask": mask, "labels": labels}
     )
     loss.backward()
-    return float(loss.detach()), norms(model)
+    return float(loss.detach()), gradients_of(model)
 
 
 def main():
