@@ -257,8 +257,14 @@ def _rights(item: Planned, inputs: Inputs, metrics: Metrics) -> dict[str, Any]:
     for artifact in inputs.artifacts:
         sources.update(artifact.rights.get("sources", {}))
         licences.update(artifact.rights.get("licences", []))
-    # A record may carry a licence of its own: the step that reads or keeps it has counted them.
-    licences = set(metrics.get("licences", licences))
+    # A record may carry a licence of its own: the step that reads or keeps it has counted them. It
+    # has not counted that of a model which wrote or judged.
+    of_models = {
+        licence
+        for artifact in inputs.all("model")
+        for licence in artifact.rights.get("licences", [])
+    }
+    licences = of_models | set(metrics.get("licences", licences))
     tiers = {source["release"] for source in sources.values()}
     return {
         "release": "research" if "research" in tiers else "open",
