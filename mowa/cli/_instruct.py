@@ -80,7 +80,8 @@ def export(
     form: Annotated[_Form, typer.Option("--format", help="The form of a line.")] = _Form.MESSAGES,
     only: Annotated[_Only | None, typer.Option(help="Leave the other kind out.")] = None,
     facts: Annotated[
-        bool, typer.Option("--facts", help="Add id, origin, licence, source, author, model.")
+        bool,
+        typer.Option("--facts", help="Add id, origin, licence, source, author, model, documents."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a file of that name.")] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -101,6 +102,15 @@ def export(
     console.print(f"{written.rows:,} rows in {out}", markup=False, highlight=False)
     if written.left_out:
         console.print(f"{written.left_out:,} left out: they are no rows of the form {form.value}")
+    if written.unattributed:
+        named = ", ".join(f"{licence} ({n:,})" for licence, n in written.unattributed.items())
+        console.print(
+            f"Authors and licence must be named for rows under {named}, and no row says them: write"
+            " with --facts, or name them where you publish.",
+            style="yellow",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _print(dialogue: Dialogue, most: int | None) -> None:
