@@ -1,4 +1,4 @@
-"""`mowa instruct …`: dialogues, looked at, handed on in others' forms, and made by models."""
+"""`mowa instruct …`: dialogues, looked at, reviewed, handed on, and made by models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mowa.cli import _instruct_make
+from mowa.cli import _instruct_make, _instruct_review
 from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, console, harmless_json
 from mowa.cli._instruct_sources import artifact_of
 from mowa.errors import UsageError
@@ -23,6 +23,7 @@ for _command in (
     _instruct_make.translate,
     _instruct_make.judge,
     _instruct_make.pairs,
+    _instruct_review.review,
 ):
     instruct_app.command()(_command)
 
