@@ -238,7 +238,15 @@ def _corpora(names: list[str], reference: str, workspace: Path) -> list[Against]
         elif not is_url(reference):
             _, model = find_model(without_kind(reference), workspace)
             if model is not None:
-                found |= {one.fingerprint: one for one in corpora_of(store, model).found}
+                read = corpora_of(store, model)
+                found |= {one.fingerprint: one for one in read.found}
+                for gone in read.gone:
+                    errors.print(
+                        f"mowa: {gone.name}@{gone.version} ({gone.kind}) is gone from the"
+                        f" workspace: what of it {reference} has read cannot be looked through",
+                        markup=False,
+                        highlight=False,
+                    )
     looked_at = []
     for corpus in found.values():
         with tempfile.TemporaryDirectory(prefix="mowa-eval-") as folder:

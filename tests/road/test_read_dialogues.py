@@ -112,3 +112,15 @@ def test_dialogues_that_others_were_chosen_from_are_not_what_a_model_has_read(tu
     finally:
         record.write_text(before, "utf-8")
     assert {one.id for one in found} == {"chat/all@dev", "tiny/corpus@dev"}
+
+
+def test_dialogues_that_are_gone_are_named_for_nothing_can_be_found_in_them(tuned, mowa, tmp_path):
+    folder = tmp_path / "project"
+    shutil.copytree(tuned, folder)
+    shutil.rmtree(Workspace.open(folder / "workspace").get("chat/all").path)
+    result = mowa(
+        "eval", "chat/model", "-w", folder / "workspace", "--tasks", folder / "tasks/wybor",
+        "--out", tmp_path / "results", "--device", "cpu", "--against", "lineage",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    assert "chat/all@dev (dialogues) is gone" in " ".join(result.err.split())

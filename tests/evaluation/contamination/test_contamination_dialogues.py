@@ -1,13 +1,24 @@
 """Items are found in dialogues as in a corpus: in any turn, in either answer of a preference."""
 
+import json
+
 import pytest
+from real_data import real
 from small_corpora import context_in
 from test_contamination_find import AFTER, BEFORE, QUESTION, one
 
 from mowa.errors import DataError
-from mowa.evaluation.contamination import Against, ContaminationIndexConfig, _texts, build_index
+from mowa.evaluation.contamination import (
+    Against,
+    ContaminationIndexConfig,
+    _texts,
+    build_index,
+    find_items,
+    item_of,
+)
 from mowa.inference import Message
 from mowa.instructions import Dialogue, write_dialogues
+from mowa.instructions._converter import convert, load_converter, pieces
 
 ASKED = (Message("user", BEFORE),)
 ANSWERED = (*ASKED, Message("assistant", AFTER))
@@ -78,3 +89,20 @@ def test_damaged_dialogues_are_named(tmp_path):
     (tmp_path / "dialogues/00000.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match="cannot be read"):
         _texts.shard_names(tmp_path)
+
+
+def test_every_question_of_an_exam_is_found_in_what_the_converter_made_of_it(tmp_path):
+    path = real("eval/egzaminy-prawnicze/data/tasks/exams/2014/notarialny.jsonl")
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    converter, _ = load_converter("egzaminy-prawnicze", None)
+    made = [
+        convert(converter, piece, Dialogue("", ()), 0)[0]
+        for number, row in enumerate(rows, start=1)
+        for piece in pieces(converter, row, "a.jsonl", number)
+    ]
+    items = [item_of(str(row["id"]), question=row["question"]) for row in rows]
+    halves = len(made) // 2
+    verdicts = find_items(items, [index(tmp_path, made[:halves])])
+    found = [verdict.contaminated for verdict in verdicts]
+    assert found[:halves] == [True] * halves
+    assert sum(one is True for one in found[halves:]) <= 0.02 * len(rows)  # questions asked twice
