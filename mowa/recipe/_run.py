@@ -257,20 +257,22 @@ def _rights(item: Planned, inputs: Inputs, metrics: Metrics) -> dict[str, Any]:
     for artifact in inputs.artifacts:
         sources.update(artifact.rights.get("sources", {}))
         licences.update(artifact.rights.get("licences", []))
-    # A record may carry a licence of its own: the step that reads or keeps it has counted them. It
-    # has not counted that of a model which wrote or judged.
-    of_models = {
-        licence
-        for artifact in inputs.all("model")
-        for licence in artifact.rights.get("licences", [])
-    }
-    licences = of_models | set(metrics.get("licences", licences))
+    # A record may carry a licence of its own: the step that reads or keeps it has counted them.
+    licences = set(metrics.get("licences", licences)).union(*map(_of_models, inputs.artifacts))
     tiers = {source["release"] for source in sources.values()}
     return {
         "release": "research" if "research" in tiers else "open",
         "licences": sorted(licences),
         "sources": dict(sorted(sources.items())),
     }
+
+
+def _of_models(artifact: Artifact) -> set[str]:
+    """Licences of models that wrote or judged: no row has them, so no step counts them."""
+    licences = set(artifact.rights.get("licences", []))
+    if artifact.kind == "model":
+        return licences
+    return licences - set(artifact.metrics.get("licences", licences))
 
 
 @contextmanager

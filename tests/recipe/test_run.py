@@ -487,3 +487,9 @@ def test_the_licence_of_a_model_that_wrote_stays_beside_those_of_the_rows(tmp_pa
     planned = SimpleNamespace(identity={})
     rights = _rights(planned, Inputs((given, teacher)), {"licences": {"CC-BY-4.0": 3}})
     assert rights["licences"] == ["CC-BY-4.0", "LicenseRef-Llama-3"]
+    # Whoever reads these dialogues later, and whatever is left of them, keeps it.
+    made = replace(given, rights=rights, metrics={"licences": {"CC-BY-4.0": 3}})
+    later = _rights(planned, Inputs((made,)), {"licences": {"CC-BY-4.0": 1}})
+    assert later["licences"] == ["CC-BY-4.0", "LicenseRef-Llama-3"]
+    # A licence that no row has any more is no longer there.
+    assert _rights(planned, Inputs((made,)), {"licences": {}})["licences"] == ["LicenseRef-Llama-3"]
