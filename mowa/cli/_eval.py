@@ -76,8 +76,8 @@ def evaluate(
     against: Annotated[
         list[str] | None,
         typer.Option(
-            help="Corpora in which items are looked for: recipe/step, or `lineage` for those that"
-            " a model was made from."
+            help="Corpora and dialogues in which items are looked for: recipe/step, or `lineage`"
+            " for those that a model was made from."
         ),
     ] = None,
     judge: Annotated[
@@ -215,14 +215,16 @@ def _judge(judge: str | None, workspace: Path, key_from: str | None) -> Iterator
 
 
 def _corpora(names: list[str], reference: str, workspace: Path) -> list[Against]:
-    """The corpora in which items of this model are looked for, each with its index."""
+    """The corpora and dialogues in which items are looked for, each with its index."""
     if not names:
         return []
     from mowa import languages
     from mowa.corpus.catalogue import checked_manifest
     from mowa.evaluation._models import find_model, is_url, without_kind
     from mowa.evaluation.contamination import against, corpora_of
+    from mowa.evaluation.contamination._texts import SEARCHED
     from mowa.execution import Context, Ledger, best_progress
+    from mowa.recipe import Recipe
     from mowa.workspace import Workspace
 
     store = Workspace.open(workspace)
@@ -230,18 +232,30 @@ def _corpora(names: list[str], reference: str, workspace: Path) -> list[Against]
     for name in names:
         if name != "lineage":
             corpus = store.get(name)
-            if corpus.kind != "corpus":
-                raise UsageError(f"{corpus.id} is of kind {corpus.kind}, not a corpus")
+            if corpus.kind not in SEARCHED:
+                raise UsageError(f"{corpus.id} is of kind {corpus.kind}, no corpus or dialogues")
             found[corpus.fingerprint] = corpus
         elif not is_url(reference):
             _, model = find_model(without_kind(reference), workspace)
             if model is not None:
-                found |= {one.fingerprint: one for one in corpora_of(store, model).found}
+                read = corpora_of(store, model)
+                found |= {one.fingerprint: one for one in read.found}
+                for gone in read.gone:
+                    errors.print(
+                        f"mowa: {gone.name}@{gone.version} ({gone.kind}) is gone from the"
+                        f" workspace: what of it {reference} has read cannot be looked through",
+                        markup=False,
+                        highlight=False,
+                    )
     looked_at = []
     for corpus in found.values():
         with tempfile.TemporaryDirectory(prefix="mowa-eval-") as folder:
             context = Context(
-                language=languages.load(checked_manifest(corpus.path)["language"]),
+                language=languages.load(
+                    checked_manifest(corpus.path)["language"]
+                    if corpus.kind == "corpus"
+                    else Recipe.model_fields["language"].default
+                ),
                 data=Path(),
                 sources=Path(),
                 workers=os.cpu_count() or 1,

@@ -1,4 +1,4 @@
-"""`mowa instruct …`: dialogues, looked at, handed on in others' forms, and made by models."""
+"""`mowa instruct …`: dialogues, looked at, reviewed, handed on, and made by models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mowa.cli import _instruct_make
+from mowa.cli import _instruct_make, _instruct_review
 from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, console, harmless_json
 from mowa.cli._instruct_sources import artifact_of
 from mowa.errors import UsageError
@@ -23,6 +23,7 @@ for _command in (
     _instruct_make.translate,
     _instruct_make.judge,
     _instruct_make.pairs,
+    _instruct_review.review,
 ):
     instruct_app.command()(_command)
 
@@ -80,7 +81,8 @@ def export(
     form: Annotated[_Form, typer.Option("--format", help="The form of a line.")] = _Form.MESSAGES,
     only: Annotated[_Only | None, typer.Option(help="Leave the other kind out.")] = None,
     facts: Annotated[
-        bool, typer.Option("--facts", help="Add id, origin, licence, source, author, model.")
+        bool,
+        typer.Option("--facts", help="Add id, origin, licence, source, author, model, documents."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a file of that name.")] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -101,6 +103,15 @@ def export(
     console.print(f"{written.rows:,} rows in {out}", markup=False, highlight=False)
     if written.left_out:
         console.print(f"{written.left_out:,} left out: they are no rows of the form {form.value}")
+    if written.unattributed:
+        named = ", ".join(f"{licence} ({n:,})" for licence, n in written.unattributed.items())
+        console.print(
+            f"Authors and licence must be named for rows under {named}, and no row says them: write"
+            " with --facts, or name them where you publish.",
+            style="yellow",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _print(dialogue: Dialogue, most: int | None) -> None:

@@ -53,6 +53,13 @@ MaxRequestsOption = Annotated[
 ]
 MaxTokensOption = Annotated[int | None, typer.Option(min=0, help="Stop after so many tokens.")]
 MaxCostOption = Annotated[float | None, typer.Option(min=0, help="Stop when so much is spent.")]
+RequireLicenceOption = Annotated[
+    bool, typer.Option("--require-licence", help="Reject what has no licence stated.")
+]
+TakeNdOption = Annotated[
+    bool,
+    typer.Option("--take-no-derivatives", help="Use texts whose licence forbids derivatives too."),
+]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Take the first so many.")]
 
 
@@ -78,6 +85,8 @@ def generate(
     key_from: KeyOption = None,
     prices: PricesOption = None,
     concurrency: ConcurrencyOption = 8,
+    require_licence: RequireLicenceOption = False,
+    take_no_derivatives: TakeNdOption = False,
     max_requests: MaxRequestsOption = None,
     max_tokens: MaxTokensOption = None,
     max_cost: MaxCostOption = None,
@@ -107,6 +116,8 @@ def generate(
         tries=tries,
         seed=seed,
         language=language,
+        require_licence=require_licence,
+        no_derivatives="take" if take_no_derivatives else "reject",
         budget=_budget(max_requests, max_tokens, max_cost),
         **({"prompts": _parts(prompts)} if prompts else {}),
     )
@@ -133,6 +144,8 @@ def translate(
     key_from: KeyOption = None,
     prices: PricesOption = None,
     concurrency: ConcurrencyOption = 8,
+    require_licence: RequireLicenceOption = False,
+    take_no_derivatives: TakeNdOption = False,
     max_requests: MaxRequestsOption = None,
     max_tokens: MaxTokensOption = None,
     max_cost: MaxCostOption = None,
@@ -159,6 +172,8 @@ def translate(
         tries=tries,
         limit=limit,
         language=language,
+        require_licence=require_licence,
+        no_derivatives="take" if take_no_derivatives else "reject",
         budget=_budget(max_requests, max_tokens, max_cost),
     )
     with dialogues_of(dialogues, workspace) as read:
@@ -183,6 +198,7 @@ def judge(
     key_from: KeyOption = None,
     prices: PricesOption = None,
     concurrency: ConcurrencyOption = 8,
+    require_licence: RequireLicenceOption = False,
     max_requests: MaxRequestsOption = None,
     max_tokens: MaxTokensOption = None,
     max_cost: MaxCostOption = None,
@@ -207,6 +223,7 @@ def judge(
         least=least,
         gap=gap,
         tries=tries,
+        require_licence=require_licence,
         budget=_budget(max_requests, max_tokens, max_cost),
     )
     with dialogues_of(dialogues, workspace) as read:
@@ -240,6 +257,7 @@ def pairs(
     key_from: KeyOption = None,
     prices: PricesOption = None,
     concurrency: ConcurrencyOption = 8,
+    require_licence: RequireLicenceOption = False,
     max_requests: MaxRequestsOption = None,
     max_tokens: MaxTokensOption = None,
     max_cost: MaxCostOption = None,
@@ -268,6 +286,7 @@ def pairs(
         tries=tries,
         limit=limit,
         language=language,
+        require_licence=require_licence,
         budget=_budget(max_requests, max_tokens, max_cost),
     )
     with dialogues_of(dialogues, workspace) as read:
@@ -369,6 +388,9 @@ def _make(run: Any, config: Any, read: list[Artifact], out: Path) -> None:
         markup=False,
         highlight=False,
     )
+    for name, count in metrics["counts"].items():
+        if name.startswith("under a licence"):
+            console.print(f"{count:,} {name}", style="yellow", markup=False)
     console.print(f"{out}: dialogues/, rejected.parquet, report.html", markup=False)
 
 

@@ -14,6 +14,7 @@ from mowa.evaluation._results import Result, Settings
 from mowa.evaluation._task import find_tasks, has_shots
 from mowa.evaluation._tasks_page import report
 from mowa.evaluation.contamination import against
+from mowa.evaluation.contamination._texts import SEARCHED
 from mowa.execution import Context
 from mowa.workspace import Inputs, Metrics, Workspace
 
@@ -32,7 +33,7 @@ def observe(config: EvaluateConfig, context: Context, cache: Path | None) -> dic
 def run(config: EvaluateConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
     """Ask every model every task; writes `results/` and `report.html`.
 
-    Items are looked for in the corpora that the step reads.
+    Items are looked for in the corpora and dialogues that the step reads.
 
     Raises:
         UsageError: Where a task has no such split.
@@ -42,7 +43,8 @@ def run(config: EvaluateConfig, inputs: Inputs, out: Path, context: Context) -> 
     folder = out / "results"
     corpora = [
         against(Workspace(corpus.path.parents[1]), corpus, context)
-        for corpus in inputs.all("corpus")
+        for kind in SEARCHED
+        for corpus in inputs.all(kind)
     ]
     results: list[Result] = []
     for model in inputs.all("model"):

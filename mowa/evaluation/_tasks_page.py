@@ -46,9 +46,10 @@ def _section(task: tuple[str, int], results: Sequence[Result]) -> Section:
 def _row(result: Result) -> list[str | float | int | None]:
     score = result["score"] or {"value": None, "low": None, "high": None}
     left_out = sum(result["left_out"].values())
-    remarks = result["why"] or ", ".join(
-        f"{name.replace('_', ' ')}: {count}" for name, count in result["counts"].items()
-    )
+    counted = [f"{name.replace('_', ' ')}: {count}" for name, count in result["counts"].items()]
+    searched = (result["contamination"] or {}).get("corpora", [])
+    counted += [f"found in {one['name']}: {one['hits']}" for one in searched if one.get("hits")]
+    remarks = result["why"] or ", ".join(counted)
     return [
         result["model"]["name"],
         score["value"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from mowa.errors import UsageError
 from mowa.instructions._dialogue import Dialogue
 from mowa.instructions._files import to_row
+from mowa.rights import asks_attribution
 from mowa.workspace import writing
 
 Row = dict[str, Any]
@@ -21,10 +23,18 @@ _FACTS = ("id", "origin", "licence", "source", "author", "model", "language")
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a set: `rows` written, and `left_out`, which the form cannot hold."""
+    """What became of a set.
+
+    Attributes:
+        rows: How many were written.
+        left_out: How many the form cannot hold.
+        unattributed: Of the rows, by licence, those that do not name the authors and the licence
+            though it asks for that.
+    """
 
     rows: int
     left_out: int
+    unattributed: dict[str, int]
 
 
 def export_rows(
@@ -42,7 +52,8 @@ def export_rows(
         path: The file; it is there whole or not at all.
         form: Name of the form.
         only: Take dialogues alone, or preferences alone.
-        facts: Add id, origin, licence, source, author, model and language to each row.
+        facts: Add id, origin, licence, source, author, model and language to each row, and where
+            there are any its review and the spans of documents that it stands on.
 
     Raises:
         UsageError: For a form that is none; where both dialogues and preferences would stand in
@@ -51,17 +62,27 @@ def export_rows(
     if form not in FORMS:
         raise UsageError(f"there is no form {form!r}", fix=f"choose one of: {', '.join(FORMS)}")
     left_out = rows = 0
+    unattributed: Counter[str] = Counter()
     with writing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
         for dialogue in _of_one_kind(dialogues, form, only):
             made = FORMS[form](dialogue)
             if made is None:
                 left_out += 1
                 continue
-            own = {name: getattr(dialogue, name) for name in _FACTS} if facts else {}
-            row = {key: value for key, value in own.items() if value is not None} | made
+            row = (_facts(dialogue) | made) if facts else made
+            if "licence" not in row and asks_attribution(dialogue.licence):
+                unattributed[str(dialogue.licence)] += 1
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             rows += 1
-    return Written(rows, left_out)
+    return Written(rows, left_out, dict(unattributed.most_common()))
+
+
+def _facts(dialogue: Dialogue) -> Row:
+    row = to_row(dialogue)
+    kept = {name: row[name] for name in _FACTS if row[name] is not None}
+    if dialogue.review != "none":
+        kept["review"] = dialogue.review
+    return kept | ({"documents": row["documents"]} if dialogue.documents else {})
 
 
 def _of_one_kind(dialogues: Iterable[Dialogue], form: str, only: Only | None) -> Iterator[Dialogue]:

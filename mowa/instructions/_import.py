@@ -32,6 +32,7 @@ from mowa.instructions._config import DialoguesConfig
 from mowa.instructions._converter import Converter, load_converter
 from mowa.instructions._dialogue import Dialogue
 from mowa.instructions._drafts import ROWS, SIDES, SKETCHES, Drafts
+from mowa.instructions._files import FOLDER
 from mowa.instructions._read import FileCounts, Rules, candidates_in
 from mowa.instructions._report import report
 from mowa.instructions._take import TakeWork, take
@@ -123,6 +124,8 @@ def _read(
         )
     converter = load_converter(config.converter, context.data)[0] if config.converter else None
     records = [_record(inventory) for inventory in inventories]
+    for inventory, record in zip(inventories, records, strict=True):
+        _refuse_whole_folder(inventory, record["files"])
     size = sum(file["bytes"] for record in records for file in record["files"])
     options = (
         DuplicateOptions(buckets=buckets_for(size // _BYTES_OF_A_ROW))
@@ -168,6 +171,18 @@ def _record(inventory: Artifact) -> dict[str, Any]:
             fix="remove the artifact and run the recipe again",
         ) from error
     return record
+
+
+def _refuse_whole_folder(inventory: Artifact, files: Sequence[dict[str, Any]]) -> None:
+    """Say where the dialogues lie in a folder that a step or `mowa instruct` wrote."""
+    paths = {file["path"] for file in files}
+    if {f"{FOLDER}/00000.parquet", "statistics.json"} <= paths:
+        folder = inventory.runtime.get("path", "")
+        raise UsageError(
+            "this folder is a set that Mowa made: not all its files are dialogues",
+            where=inventory.id,
+            fix=f'write path = "{folder}/{FOLDER}" in the step of the inventory',
+        )
 
 
 def _units(work: _Work, files: Sequence[dict[str, Any]]) -> Iterator[_Work]:

@@ -258,13 +258,21 @@ def _rights(item: Planned, inputs: Inputs, metrics: Metrics) -> dict[str, Any]:
         sources.update(artifact.rights.get("sources", {}))
         licences.update(artifact.rights.get("licences", []))
     # A record may carry a licence of its own: the step that reads or keeps it has counted them.
-    licences = set(metrics.get("licences", licences))
+    licences = set(metrics.get("licences", licences)).union(*map(_of_models, inputs.artifacts))
     tiers = {source["release"] for source in sources.values()}
     return {
         "release": "research" if "research" in tiers else "open",
         "licences": sorted(licences),
         "sources": dict(sorted(sources.items())),
     }
+
+
+def _of_models(artifact: Artifact) -> set[str]:
+    """Licences of models that wrote or judged: no row has them, so no step counts them."""
+    licences = set(artifact.rights.get("licences", []))
+    if artifact.kind == "model":
+        return licences
+    return licences - set(artifact.metrics.get("licences", licences))
 
 
 @contextmanager

@@ -233,7 +233,7 @@ STEPS: dict[str, StepType] = {
         function="mowa.evaluation._step:run",
         observes="mowa.evaluation._step:observe",
         revision=1,
-        reads={"model": "many", "corpus": "any", "ngram-index": "any"},
+        reads={"model": "many", "corpus": "any", "dialogues": "any", "ngram-index": "any"},
         speaks=True,
         extra="train",
     ),
@@ -251,7 +251,7 @@ STEPS: dict[str, StepType] = {
         function="mowa.evaluation.contamination._build:run",
         observes="mowa.evaluation.contamination._build:observe",
         revision=1,
-        reads={"corpus": "one"},
+        reads={"corpus": "any", "dialogues": "any"},
         speaks=True,
     ),
 }

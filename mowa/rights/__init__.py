@@ -12,7 +12,7 @@ from mowa.rights._fetch import (
     Level,
     Page,
 )
-from mowa.rights._licence import canonical_licence, nearest_licences
+from mowa.rights._licence import NOASSERTION, canonical_licence, nearest_licences
 from mowa.rights._source import (
     LegalBasis,
     Release,
@@ -21,8 +21,10 @@ from mowa.rights._source import (
     load_source,
     shipped_register,
 )
+from mowa.rights._terms import asks_attribution, forbids_commerce, forbids_derivatives
 
 __all__ = [
+    "NOASSERTION",
     "Document",
     "Fetch",
     "FetchApi",
@@ -35,8 +37,11 @@ __all__ = [
     "Page",
     "Release",
     "Source",
+    "asks_attribution",
     "available_sources",
     "canonical_licence",
+    "forbids_commerce",
+    "forbids_derivatives",
     "load_source",
     "nearest_licences",
     "shipped_register",

@@ -114,6 +114,8 @@ def _used(metrics: dict[str, Any], what: str) -> list[list[Any]]:
         ["rows", metrics["rows"]],
         ["share of the rows that is filled", metrics["filled"]],
         *([f"left out: {reason}", count] for reason, count in metrics["rejected"].items()),
+        *([f"trained on, {origin}", count] for origin, count in metrics["origins"].items()),
+        *([f"trained on, {licence}", count] for licence, count in metrics["licences"].items()),
     ]
 
 

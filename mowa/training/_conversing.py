@@ -131,7 +131,7 @@ def _task(
             "epochs": round(blocks / rows, 4),
             "trained_on": len(packed.train),
             "held_out": index["held_out"],
-            "rejected": index["rejected"],
+            **{key: index[key] for key in ("rejected", "licences", "origins")},
             "rows": rows,
             "filled": round(packed.plan.tokens / (rows * config.sequence_length), 4),
             "targets_per_epoch": int(packed.train.targets.sum()),

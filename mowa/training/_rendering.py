@@ -23,6 +23,7 @@ import polars as pl
 from mowa.errors import DataError
 from mowa.inference import Message
 from mowa.instructions import Dialogue, DialogueEncoder, EncodedDialogue, Limits, fault_of
+from mowa.rights import NOASSERTION
 from mowa.training._conversations import INDEX, LEARNT, RENDERED, TOKENS, UNITS
 from mowa.workspace import write_text, writing
 
@@ -109,6 +110,7 @@ def render_conversations(
     dtype = np.dtype("uint16" if vocab_size <= 1 << 16 else "uint32")
     units, rejected = _Table(_UNITS), _Table(_REJECTS)
     ends: set[int] = set()
+    kinds: dict[str, Counter[str]] = {"licences": Counter(), "origins": Counter()}
     asked: list[tuple[str, list[dict[str, str]]]] = []
     count = 0
     with (
@@ -133,6 +135,9 @@ def render_conversations(
                 units.add(unit := _unit(name, dialogue, segments, count, wanted))
                 if unit["held_out"]:
                     asked = sorted([*asked, _question(dialogue)], key=itemgetter(0))[:_ASKED]
+                else:
+                    kinds["licences"][dialogue.licence or NOASSERTION] += 1
+                    kinds["origins"][dialogue.origin] += 1
                 count += sum(len(segment.ids) for segment in segments)
     used, refused = units.frame(), rejected.frame()
     reasons = Counter(refused["reason"].to_list())
@@ -147,6 +152,7 @@ def render_conversations(
         "ends": sorted(ends),
         "held_out": int(used["held_out"].sum()),
         "rejected": dict(sorted(reasons.items())),
+        **{name: dict(sorted(counts.items())) for name, counts in kinds.items()},
         "questions": [turns for _, turns in asked],
     }
     write_text(partial / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")

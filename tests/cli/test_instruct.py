@@ -71,6 +71,20 @@ def test_export_writes_lines_and_says_what_is_left_out(folder, tmp_path):
     assert mowa("export", folder, out, "--force", "--format", "alpaca").exit_code == 0
 
 
+def test_export_says_which_licences_ask_for_names_that_no_row_has(tmp_path):
+    turns = (Message("user", "Kto?"), Message("assistant", "On."))
+    licences = ["CC-BY-SA-4.0", "CC-BY-SA-4.0", "MIT", "CC0-1.0", None]
+    write_dialogues(
+        tmp_path / "set", [Dialogue(str(n), turns, licence=one) for n, one in enumerate(licences)]
+    )
+    said = " ".join(mowa("export", tmp_path / "set", tmp_path / "a.jsonl").stdout.split())
+    assert "must be named for rows under CC-BY-SA-4.0 (2), MIT (1)" in said
+    assert "--facts" in said
+    for number, more in enumerate((["--facts"], ["--format", "mowa"])):
+        done = mowa("export", tmp_path / "set", tmp_path / f"{number}.jsonl", *more)
+        assert "must be named" not in done.stdout
+
+
 def test_a_set_that_is_not_there_is_named(tmp_path):
     failed = mowa("show", "a/b", "--workspace", tmp_path / "nie-ma")
     assert isinstance(failed.exception, UsageError | DataError)

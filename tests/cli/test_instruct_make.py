@@ -253,3 +253,44 @@ def test_the_steps_stand_in_a_recipe_and_their_answers_outlive_a_rebuild(corpus,
     assert [item.name for item in judged.inputs] == ["r/asked"]
     steps = [step["step"] for step in json.loads(next(read_dialogues(judged.path)).details)["made"]]
     assert steps == ["generate-dialogues", "judge-dialogues"]
+
+
+def test_what_a_licence_forbids_is_translated_only_where_the_command_says_so(tmp_path, mowa):
+    rows = [
+        {"id": name, "origin": "human", "licence": licence, "messages": messages_of(name)}
+        for name, licence in (
+            ("wolny", "CC0-1.0"),
+            ("zakazany", "CC-BY-NC-ND-4.0"),
+            ("nieznany", None),
+        )
+    ]
+    given = tmp_path / "in.jsonl"
+    given.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+    def script(path, body, number):
+        names = [row["id"] for row in rows if row["id"] in question_of(body)]
+        return turn(f"Czy jest tam stary młyn nad rzeką? {' '.join(names)}")
+
+    def translate(server, out, *more):
+        return mowa(
+            "instruct", "translate", given, "-m", f"{server.url}#m", "-o", tmp_path / out,
+            "--tries", 1, *more,
+        )  # fmt: skip
+
+    with serving(script) as server:
+        code, said = translate(server, "strict", "--require-licence")
+        assert code == 0
+        assert {one.id for one in read_dialogues(tmp_path / "strict")} == {"wolny-pol"}
+        assert "1 licence forbids derivatives" in " ".join(said.out.split())
+        assert "1 no licence" in " ".join(said.out.split())
+        code, said = translate(server, "all", "--take-no-derivatives")
+    assert code == 0
+    assert "1 under a licence that forbids derivatives" in said.out
+    assert "1 under a licence for non-commercial use" in said.out
+
+
+def messages_of(name):
+    return [
+        {"role": "user", "content": f"Is there an old mill by the river of {name}?"},
+        {"role": "assistant", "content": "Yes, there is an old mill by the river."},
+    ]

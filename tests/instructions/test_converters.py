@@ -117,6 +117,9 @@ def test_the_innermost_licence_that_a_row_states_is_the_dialogues():
     first, *rest = SQUAD["data"]
     whole = {**SQUAD, "license": "cc-by-nc-4.0", "data": [{**first, "licence": "CC0-1.0"}, *rest]}
     assert {one.licence for one in all_of("poquad", SQUAD)} == {BASE.licence}
+    poquad, _ = load_converter("poquad", None)
+    assert poquad.licence == "CC-BY-SA-4.0 AND GPL-3.0-only"  # the paragraphs', the questions'
+    assert poquad.author
     assert {one.licence for one in all_of("poquad", whole)} == {"CC0-1.0"}
     whole["data"] = SQUAD["data"]
     assert {one.licence for one in all_of("poquad", whole)} == {"CC-BY-NC-4.0"}

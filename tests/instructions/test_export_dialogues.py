@@ -100,4 +100,15 @@ def test_facts_go_with_the_rows_where_they_are_asked_for(tmp_path_factory):
     one = Dialogue("a", turns, "generated", "CC-BY-4.0", "zbior", documents=(Span("d", 0, 3),))
     _, [row] = exported(tmp_path_factory, [one], "messages", facts=True)
     facts = {"id": "a", "origin": "generated", "licence": "CC-BY-4.0", "source": "zbior"}
+    facts |= {"documents": [{"document": "d", "start": 0, "end": 3}]}
     assert {key: row[key] for key in row if key != "messages"} == facts
+
+
+def test_facts_are_the_review_and_the_documents_too(tmp_path_factory):
+    turns = (Message("user", "A?"), Message("assistant", "B."))
+    seen = Dialogue("a", turns, licence="MIT", review="accepted", documents=(Span("d", 3, 9),))
+    plain = Dialogue("b", turns)
+    _, rows = exported(tmp_path_factory, [seen, plain], "messages", facts=True)
+    assert rows[0]["review"] == "accepted"
+    assert rows[0]["documents"] == [{"document": "d", "start": 3, "end": 9}]
+    assert set(rows[1]) == {"id", "origin", "messages"}

@@ -4,13 +4,17 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import toy_steps
 
 from mowa.errors import MowaError, UsageError
 from mowa.recipe import STEPS, Recipe, Step, make_plan, run
-from mowa.workspace import Workspace, collect_garbage, garbage, promote, verify
+from mowa.recipe._run import _rights
+from mowa.workspace import Inputs, Workspace, collect_garbage, garbage, promote, verify
+from tests.made_artifacts import artifact
 
 
 def test_a_recipe_is_made_once_and_then_up_to_date(toy):
@@ -473,3 +477,19 @@ def test_a_script_that_forgets_the_main_guard_is_told(toy):
     )  # fmt: skip
     assert done.returncode != 0
     assert "__main__" in done.stderr
+
+
+def test_the_licence_of_a_model_that_wrote_stays_beside_those_of_the_rows(tmp_path):
+    teacher, given = (
+        replace(artifact(tmp_path, kind), rights={"licences": [licence]})
+        for kind, licence in (("model", "LicenseRef-Llama-3"), ("dialogues", "CC0-1.0"))
+    )
+    planned = SimpleNamespace(identity={})
+    rights = _rights(planned, Inputs((given, teacher)), {"licences": {"CC-BY-4.0": 3}})
+    assert rights["licences"] == ["CC-BY-4.0", "LicenseRef-Llama-3"]
+    # Whoever reads these dialogues later, and whatever is left of them, keeps it.
+    made = replace(given, rights=rights, metrics={"licences": {"CC-BY-4.0": 3}})
+    later = _rights(planned, Inputs((made,)), {"licences": {"CC-BY-4.0": 1}})
+    assert later["licences"] == ["CC-BY-4.0", "LicenseRef-Llama-3"]
+    # A licence that no row has any more is no longer there.
+    assert _rights(planned, Inputs((made,)), {"licences": {}})["licences"] == ["LicenseRef-Llama-3"]

@@ -124,6 +124,28 @@ def test_packed_rows_have_the_gradients_of_dialogues_alone(world, tmp_path):
         torch.testing.assert_close(packed[name], parameter.grad, atol=1e-5, rtol=1e-4, msg=name)
 
 
+def test_what_was_trained_on_is_counted_by_licence_and_origin(tmp_path):
+    write_model(tmp_path / "model")
+    write_dialogues(
+        tmp_path / "dialogues",
+        [
+            *some_dialogues(10, licence="CC-BY-4.0"),
+            *some_dialogues(6, seed=1, licence="CC0-1.0", origin="generated", model="m"),
+            *some_dialogues(3, seed=2, review="rejected", licence="MIT"),
+            *some_dialogues(4, seed=3),
+        ],
+    )
+    metrics = finetune(tmp_path, tmp_path / "out", held_out=0.2)
+    assert set(metrics["licences"]) == {"CC-BY-4.0", "CC0-1.0", "NOASSERTION"}
+    assert set(metrics["origins"]) == {"human", "generated"}
+    for name in ("licences", "origins"):
+        assert sum(metrics[name].values()) == metrics["trained_on"]
+    assert metrics["held_out"] > 0
+    record = json.loads((tmp_path / "out/training.json").read_text("utf-8"))
+    assert record["licences"] == metrics["licences"]
+    assert "trained on, CC-BY-4.0" in (tmp_path / "out/report.html").read_text("utf-8")
+
+
 def losses_of_neighbours(world, out, *, leaks):
     """The loss of one dialogue of a row, whatever the other one says."""
     objective = task_of(world, out).objective

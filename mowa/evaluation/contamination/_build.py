@@ -1,8 +1,9 @@
 """The step `contamination-index`: hashes of the runs of words of a corpus, sorted, on disk.
 
-Each shard of the corpus becomes a run of (hash, document), in the order of the first bits of the
-hashes; then the runs are brought together and sorted, a range of hashes at a time. Memory is that
-of one shard, or of one range: it does not grow with the corpus.
+Dialogues are indexed as a corpus is, each as one document. Each shard becomes a run of (hash,
+document), in the order of the first bits of the hashes; then the runs are brought together and
+sorted, a range of hashes at a time. Memory is that of one shard, or of one range: it does not grow
+with the corpus.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from mowa.corpus import kept_documents, shard_names
 from mowa.corpus._hashing import I64, U64
 from mowa.errors import DataError
 from mowa.evaluation.contamination._config import ContaminationIndexConfig
@@ -31,6 +31,7 @@ from mowa.evaluation.contamination._grams import (
     words_of,
 )
 from mowa.evaluation.contamination._lemmas import Lemmas, Lemmatiser, best_lemmatiser
+from mowa.evaluation.contamination._texts import SEARCHED, shard_names, texts_of
 from mowa.execution import Context, Unit
 from mowa.report import Figures, Page, Section, Table
 from mowa.workspace import Inputs, Metrics, write_text, writing
@@ -65,13 +66,13 @@ def observe(
 
 
 def run(config: ContaminationIndexConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
-    """Index the documents of a corpus that are kept for training.
+    """Index the documents of a corpus that are kept for training, or all dialogues of a set.
 
     Raises:
         UsageError: Where Morfeusz is asked for and not installed.
         DataError: Where the corpus is damaged or keeps nothing.
     """
-    corpus = inputs.one("corpus")
+    (corpus,) = (one for kind in SEARCHED for one in inputs.all(kind))
     about = {"name": corpus.id, "fingerprint": corpus.fingerprint}
     return build_index(corpus.path, out, context, config=config, about=about)
 
@@ -109,7 +110,7 @@ def build_index(
     """Write the index of `corpus` into `out`; `index.json` comes last.
 
     Args:
-        corpus: The folder of a corpus.
+        corpus: The folder of a corpus, or of dialogues.
         out: An empty folder, or one in which this was begun before.
         context: Runs the units; its language pack has the words that are left out.
         config: How it is indexed.
@@ -124,7 +125,7 @@ def build_index(
     )
     documents = [result["documents"] for result in found]
     if not sum(documents):
-        raise DataError("the corpus keeps no document for training", where=str(corpus))
+        raise DataError("there is no text here that a model is trained on", where=str(corpus))
     if sum(documents) >= _MOST_DOCUMENTS:
         raise DataError(f"an index holds at most {_MOST_DOCUMENTS:,} documents", where=str(corpus))
     firsts = tuple(int(first) for first in np.cumsum([0, *documents[:-1]]))
@@ -165,7 +166,7 @@ def build_index(
 
 def hash_shard(work: Shard, out: Path) -> dict[str, Any]:
     """Write the run of one shard, and the ids of its documents."""
-    frame = kept_documents(work.corpus, work.name, "train")
+    frame = texts_of(work.corpus, work.name)
     file = f"documents/{work.name}.parquet"
     with writing(out / file) as partial:
         frame.select("doc_id").write_parquet(partial, compression="zstd")

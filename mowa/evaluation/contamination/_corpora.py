@@ -1,4 +1,4 @@
-"""Which corpora a model was made from, and the index of each."""
+"""Which corpora and dialogues a model was made from, and the index of each."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ class Corpora:
     """What a model was made from.
 
     Attributes:
-        found: The corpora in its lineage, nearest first.
-        gone: What of its lineage is no longer in the workspace: a corpus in which nothing can be
-            looked for, or something that may have been made from one.
+        found: The corpora in its lineage, and the dialogues that it, or a model in its lineage,
+            was trained on; nearest first.
+        gone: What of its lineage is no longer in the workspace: texts in which nothing can be
+            looked for, or something that may have been made from such.
     """
 
     found: tuple[Artifact, ...]
@@ -29,9 +30,11 @@ class Corpora:
 
 
 def corpora_of(workspace: Workspace, model: Artifact) -> Corpora:
-    """The corpora in the lineage of a model, which may lie outside the workspace.
+    """What a model has read, by its lineage; the model may lie outside the workspace.
 
-    Of a model that was imported nobody knows the corpus: nothing is found, and nothing is gone.
+    Dialogues that others were made from, by a translation or a choice, are not counted: what is
+    trained on is. Of a model that was imported nobody knows what it read: nothing is found, and
+    nothing is gone.
     """
     known = {item.fingerprint: item for item in [*workspace.superseded(), *workspace.all()]}
     nodes = [
@@ -43,28 +46,35 @@ def corpora_of(workspace: Workspace, model: Artifact) -> Corpora:
             else [Node(used, None, ())]
         )
     ]
+    here = [node.artifact for node in nodes if node.artifact is not None]
+    trained_on = {
+        used.fingerprint
+        for trained in [model, *here]
+        if trained.kind == "model"
+        for used in trained.inputs
+    }
     found: dict[str, Artifact] = {}
-    for node in nodes:
-        if node.artifact is not None and node.artifact.kind == "corpus":
-            found.setdefault(node.reference.fingerprint, node.artifact)
+    for one in here:
+        if one.kind == "corpus" or (one.kind == "dialogues" and one.fingerprint in trained_on):
+            found.setdefault(one.fingerprint, one)
     gone = dict.fromkeys(node.reference for node in nodes if node.artifact is None)
     return Corpora(tuple(found.values()), tuple(gone))
 
 
 def against(workspace: Workspace, corpus: Artifact, context: Context) -> Against:
-    """A corpus with its index: the one that a recipe made, or one that is made now and kept.
+    """A corpus, or dialogues, with the index that a recipe made, or one made now and kept.
 
     What is made here lies under the workspace's cache; a build that was killed goes on.
 
     Args:
         workspace: Where to look for an index, and to keep one.
-        corpus: An artifact of kind corpus.
+        corpus: An artifact of kind corpus or dialogues.
         context: Runs the units of the build; its ledger is not touched.
     """
     for artifact in workspace.all():
         inputs = [used.fingerprint for used in artifact.inputs]
         if artifact.kind == INDEX_KIND and corpus.fingerprint in inputs:
-            return Against(corpus.id, corpus.fingerprint, corpus.path, artifact.path)
+            return Against(corpus.id, corpus.fingerprint, corpus.path, artifact.path, corpus.kind)
     folder = workspace.cache(f"{INDEX_KIND}/{corpus.fingerprint}-{best_lemmatiser()}")
     with locked(folder.with_suffix(".lock"), wait=True):
         if not (folder / "index.json").exists():
@@ -76,4 +86,4 @@ def against(workspace: Workspace, corpus: Artifact, context: Context) -> Against
                 config=ContaminationIndexConfig(),
                 about={"name": corpus.id, "fingerprint": corpus.fingerprint},
             )
-    return Against(corpus.id, corpus.fingerprint, corpus.path, folder)
+    return Against(corpus.id, corpus.fingerprint, corpus.path, folder, corpus.kind)

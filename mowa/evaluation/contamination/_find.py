@@ -1,4 +1,4 @@
-"""Items of a task that a corpus has: found through its index, judged on its text."""
+"""Items of a task that a corpus, or dialogues, have: found by the index, judged on the text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from mowa.corpus import kept_documents
 from mowa.corpus._hashing import I64, U64
 from mowa.errors import DataError
 from mowa.evaluation.contamination._build import Kind, seeds_of
@@ -24,6 +23,7 @@ from mowa.evaluation.contamination._grams import (
     words_of,
 )
 from mowa.evaluation.contamination._index import Index
+from mowa.evaluation.contamination._texts import texts_of
 
 RUN: dict[Kind, int] = {"verbatim": 8, "lemmas": 5}
 """Words, and lemmas in any order, whose runs are counted when a text is judged."""
@@ -57,11 +57,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Hit:
-    """A document that has a text of an item.
+    """A document, or a dialogue, that has a text of an item.
 
     Attributes:
-        corpus: Name of the corpus.
-        document: The document's id.
+        corpus: Name of the corpus, or of the dialogues.
+        document: The document's id, or the dialogue's.
         kind: ``verbatim``, or ``lemmas`` where only words without their endings agree.
         text: The passage of the document, shortened.
         share: Of the runs of the item's text, how much the document has.
@@ -80,7 +80,7 @@ class Verdict:
 
     Attributes:
         contaminated: None where all its texts are too short to tell.
-        hits: Best first; one for each document.
+        hits: Best first; one for each document, of each corpus that has any at least one.
     """
 
     contaminated: bool | None
@@ -89,19 +89,21 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Against:
-    """A corpus with its index.
+    """A corpus, or dialogues, with its index.
 
     Attributes:
         name: As results tell it.
         fingerprint: Of the corpus.
         corpus: Its folder.
         index: The folder of its index.
+        kind: ``corpus`` or ``dialogues``.
     """
 
     name: str
     fingerprint: str
     corpus: Path
     index: Path
+    kind: str = "corpus"
 
 
 def find_items(items: Sequence[Item], against: Sequence[Against]) -> list[Verdict]:
@@ -139,7 +141,11 @@ def find_items(items: Sequence[Item], against: Sequence[Against]) -> list[Verdic
     verdicts = []
     for judged, found in zip(told.tolist(), best, strict=True):
         hits = sorted(found.values(), key=lambda hit: (-hit.share, hit.kind != "verbatim"))
-        verdicts.append(Verdict(bool(hits) if judged else None, tuple(hits[:_DOCUMENTS])))
+        of_others = {hit.corpus: hit for hit in reversed(hits[_DOCUMENTS:])}
+        for hit in hits[:_DOCUMENTS]:
+            of_others.pop(hit.corpus, None)
+        told_hits = (*hits[:_DOCUMENTS], *of_others.values())
+        verdicts.append(Verdict(bool(hits) if judged else None, told_hits))
     return verdicts
 
 
@@ -229,7 +235,7 @@ def _hits(wanted: _Wanted, index: Index, against: Against) -> Iterator[tuple[int
         shard, doc_id = where[document]
         by_shard.setdefault(shard, {}).setdefault(doc_id, []).append(text)
     for shard, named in sorted(by_shard.items()):
-        kept = kept_documents(against.corpus, shard, "train")
+        kept = texts_of(against.corpus, shard)
         kept = kept.filter(pl.col("doc_id").is_in(sorted(named)))
         if kept.height != len(named):
             raise DataError(

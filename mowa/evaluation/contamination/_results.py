@@ -84,7 +84,7 @@ def summary(
     corpora: Sequence[Against],
     score: Callable[[pl.DataFrame], Score],
 ) -> dict[str, Any]:
-    """The block `contamination`: how many items are in the corpora, and the scores apart.
+    """The block `contamination`: how many items are in which corpora, and the scores apart.
 
     `clean` is the score of the items that were not found, those too short to tell included;
     `dirty` of those that were; null where there are none.
@@ -93,7 +93,15 @@ def summary(
     kinds = [verdict.hits[0].kind for verdict in verdicts if verdict.hits]
     parts = {"clean": items.filter(~dirty), "dirty": items.filter(dirty)}
     return {
-        "corpora": [{"name": one.name, "fingerprint": one.fingerprint} for one in corpora],
+        "corpora": [
+            {
+                "name": one.name,
+                "kind": one.kind,
+                "fingerprint": one.fingerprint,
+                "hits": sum(one.name in {hit.corpus for hit in each.hits} for each in verdicts),
+            }
+            for one in corpora
+        ],
         "hits": int(dirty.sum()),
         "items": len(verdicts),
         "too_short": sum(verdict.contaminated is None for verdict in verdicts),

@@ -97,10 +97,16 @@ class Group(_Part):
     high: float | None = None
 
 
-class Contamination(_Part):
-    """How many items were found in the corpora of the model, and the scores without and with."""
+class Searched(Ancestor):
+    """A corpus, or dialogues, that a model was trained on, and how many items it has."""
 
-    corpora: tuple[Ancestor, ...] = ()
+    hits: int | None = Field(None, ge=0)
+
+
+class Contamination(_Part):
+    """How many items were found in what the model has read, and the scores without and with."""
+
+    corpora: tuple[Searched, ...] = ()
     hits: int
     items: int
     clean: Score | None = None

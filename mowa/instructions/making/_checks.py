@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from mowa.instructions.making._desk import Reply
 from mowa.instructions.making._form import without_thoughts
+from mowa.rights import NOASSERTION, forbids_derivatives
 
 # How models say, in Polish and in English, that they will not or that they are models. Looked for
 # where a text begins: further on they are about something.
@@ -34,6 +35,19 @@ _COPY_CHARACTERS = 100
 _QUOTES = re.compile(
     r"„([^”“\"„]{2,2000})[”“\"]|“([^”“\"]{2,2000})”|\"([^\"\n]{2,2000})\"|«([^»]{2,2000})»"
 )
+
+
+def fault_of_licence(licence: str | None, *, required: bool, derives: bool = False) -> str | None:
+    """Why a text may not be used, by its licence; None where it may.
+
+    Args:
+        licence: SPDX expression of the text.
+        required: Must there be one?
+        derives: Is something made of the text that its licence may forbid to make?
+    """
+    if required and licence in (None, "", NOASSERTION):
+        return "no licence"
+    return "licence forbids derivatives" if derives and forbids_derivatives(licence) else None
 
 
 def fault_of_reply(reply: Reply) -> tuple[str, str] | None:

@@ -95,6 +95,10 @@ class Budget(StepConfig):
 
 class _Asking(StepConfig):
     budget: Budget = runtime(Budget(), "what one run may spend")
+    require_licence: bool = Field(
+        False,  # noqa: FBT003 - pydantic takes the default by position
+        description="reject documents and dialogues whose licence nobody stated",
+    )
 
     def models_asked(self) -> Sequence[ModelConfig | None]:
         """Who is asked; None is the model that the step reads."""
@@ -120,6 +124,11 @@ class _AskingOne(_Asking):
     )
     language: str = Field(
         "pol", pattern=r"^[a-z]{3}$", description="what answers are to be in, ISO 639-3"
+    )
+    no_derivatives: Literal["reject", "take"] = Field(
+        "reject",
+        description="documents and dialogues whose licence forbids derivatives (NoDerivatives):"
+        " make nothing of them, or do, where you have leave from elsewhere",
     )
 
     def models_asked(self) -> list[ModelConfig | None]:

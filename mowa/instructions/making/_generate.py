@@ -14,6 +14,7 @@ from mowa.inference import Message, filled
 from mowa.instructions._dialogue import Dialogue
 from mowa.instructions.making._checks import (
     copied_line,
+    fault_of_licence,
     fault_of_reply,
     invented_quote,
     is_copy,
@@ -76,6 +77,11 @@ def generated(
     passage: Passage, prompt: Prompt, teacher: Teacher, config: GenerateDialoguesConfig
 ) -> Work[Outcome]:
     """Ask for the dialogues of one passage; again, where nothing came of an answer."""
+    forbidden = fault_of_licence(
+        passage.licence, required=config.require_licence, derives=config.no_derivatives == "reject"
+    )
+    if forbidden is not None:
+        return Outcome((), (rejected(passage.name, forbidden, passage.licence or ""),))
     fields = {"text": passage.text, "title": passage.title or ""}
     messages = prompt.messages(fields, as_json=teacher.config.json_answers)
     counts: Counter[str] = Counter()
@@ -95,11 +101,11 @@ def _read(
     reply: Reply, passage: Passage, prompt: Prompt, teacher: Teacher, language: str
 ) -> Outcome:
     """The dialogues in one answer, each looked at by itself."""
-    span = passage.span
-    item = f"{span.document}:{span.start}-{span.end}"
 
     def refused(reason: str, detail: str = "") -> Outcome:
-        return Outcome((), (rejected(item, reason, detail, reply=reply, prompt=prompt.name),))
+        return Outcome(
+            (), (rejected(passage.name, reason, detail, reply=reply, prompt=prompt.name),)
+        )
 
     fault = fault_of_reply(reply)
     if fault is not None:
@@ -117,9 +123,9 @@ def _read(
     for place, parts in enumerate([groups] if prompt.turns.joined else [[one] for one in groups]):
         found = _fault(parts, passage, prompt, language)
         if found is not None:
-            rejects.append(rejected(item, *found, reply=reply, prompt=prompt.name))
+            rejects.append(rejected(passage.name, *found, reply=reply, prompt=prompt.name))
             continue
-        made = _dialogue(parts, f"{reply.id}/{span.document}/{place}", passage, prompt)
+        made = _dialogue(parts, f"{reply.id}/{passage.span.document}/{place}", passage, prompt)
         step = {
             "step": "generate-dialogues",
             "prompt": prompt.name,

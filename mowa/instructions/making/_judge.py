@@ -13,6 +13,7 @@ from typing import Any
 from mowa.execution import Context
 from mowa.instructions._dialogue import Dialogue
 from mowa.instructions._files import read_dialogues
+from mowa.instructions.making._checks import fault_of_licence
 from mowa.instructions.making._config import JudgeDialoguesConfig
 from mowa.instructions.making._desk import Desk, Work
 from mowa.instructions.making._details import with_step
@@ -72,6 +73,9 @@ def run(config: JudgeDialoguesConfig, inputs: Inputs, out: Path, context: Contex
 
 def judged(dialogue: Dialogue, by: Sequence[Judge], config: JudgeDialoguesConfig) -> Work[Outcome]:
     """Ask the judges of one dialogue; it is kept, turned round, or rejected."""
+    refused = fault_of_licence(dialogue.licence, required=config.require_licence)
+    if refused is not None:
+        return Outcome((), (rejected(dialogue.id, refused, dialogue=dialogue),))
     if dialogue.is_preference:
         assert dialogue.chosen is not None
         assert dialogue.rejected is not None

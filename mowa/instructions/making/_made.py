@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from mowa.instructions._dialogue import Dialogue, fault_of
 from mowa.instructions._files import to_row, write_dialogues
 from mowa.instructions.making._desk import Reply, Usage
 from mowa.report import Bars, Figures, Page, Preformatted, Section, Table
+from mowa.rights import NOASSERTION, forbids_commerce, forbids_derivatives
 from mowa.workspace import Metrics, locked, write_text, writing
 
 REJECTED = pa.schema(
@@ -31,6 +32,11 @@ REJECTED = pa.schema(
 )
 """Columns of `rejected.parquet`, named as the attributes of `Reject`."""
 
+# Of what was made, what a person should know before handing it on.
+_WARNED: dict[str, Callable[[str | None], bool]] = {
+    "under a licence that forbids derivatives": forbids_derivatives,
+    "under a licence for non-commercial use": forbids_commerce,
+}
 _ROWS = 1_024
 _SHOWN = 3
 _SHOWN_CHARACTERS = 1_200
@@ -149,7 +155,7 @@ def write_made(
         "rejected": sum(tally.reasons.values()),
         "reasons": dict(sorted((+tally.reasons).items())),
         "rows_of_rejects": tally.not_taken,
-        "counts": dict(sorted(tally.counts.items())),
+        "counts": dict(sorted((+tally.counts).items())),
         "licences": dict(sorted(tally.licences.items())),
         "sources": dict(sorted(tally.sources.items())),
         "models": {name: asdict(used) for name, used in sorted(usage.items())},
@@ -218,7 +224,9 @@ def _accepted(outcomes: Iterable[Outcome], tally: _Tally, reject: _Rejects) -> I
                 continue
             tally.seen.add(said)
             tally.dialogues += 1
-            tally.licences[dialogue.licence or "NOASSERTION"] += 1
+            tally.licences[dialogue.licence or NOASSERTION] += 1
+            for name, says in _WARNED.items():
+                tally.counts[name] += says(dialogue.licence)
             tally.sources.update([dialogue.source] if dialogue.source else [])
             if len(tally.examples) < _SHOWN:
                 tally.examples.append(dialogue)

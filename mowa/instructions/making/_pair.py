@@ -14,7 +14,7 @@ from mowa.execution import Context
 from mowa.inference import Message
 from mowa.instructions._dialogue import Dialogue
 from mowa.instructions._files import read_dialogues
-from mowa.instructions.making._checks import fault_of_reply, other_language
+from mowa.instructions.making._checks import fault_of_licence, fault_of_reply, other_language
 from mowa.instructions.making._config import PairDialoguesConfig
 from mowa.instructions.making._desk import Ask, Desk, Reply, Work
 from mowa.instructions.making._details import with_step
@@ -90,6 +90,9 @@ def paired(
     dialogue: Dialogue, models: Sequence[Teacher], by: Sequence[Judge], config: PairDialoguesConfig
 ) -> Work[Outcome]:
     """Have all models answer, the judges score, and make a preference of best and worst."""
+    refused = fault_of_licence(dialogue.licence, required=config.require_licence)
+    if refused is not None:
+        return Outcome((), (rejected(dialogue.id, refused, dialogue=dialogue),))
     messages, given = _prompt_of(dialogue)
     answers, rejects = yield from _answers(dialogue, messages, given, models, config)
     if len(answers) < 2:

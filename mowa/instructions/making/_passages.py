@@ -40,6 +40,11 @@ class Passage:
     licence: str | None = None
     author: str | None = None
 
+    @property
+    def name(self) -> str:
+        """``document:start-end``."""
+        return f"{self.span.document}:{self.span.start}-{self.span.end}"
+
 
 def choose_passages(
     corpus: Path, count: int, characters: tuple[int, int], seed: int

@@ -14,7 +14,12 @@ from mowa.execution import Context
 from mowa.inference import Message
 from mowa.instructions._dialogue import Dialogue
 from mowa.instructions._files import read_dialogues
-from mowa.instructions.making._checks import copied_line, fault_of_reply, other_language
+from mowa.instructions.making._checks import (
+    copied_line,
+    fault_of_licence,
+    fault_of_reply,
+    other_language,
+)
 from mowa.instructions.making._config import TranslateDialoguesConfig
 from mowa.instructions.making._desk import Ask, Desk, Reply, Work
 from mowa.instructions.making._details import with_step
@@ -83,6 +88,13 @@ def translated(
 
     A dialogue of which one turn does not pass is rejected whole.
     """
+    refused = fault_of_licence(
+        dialogue.licence,
+        required=config.require_licence,
+        derives=config.no_derivatives == "reject",
+    )
+    if refused is not None:
+        return Outcome((), (rejected(dialogue.id, refused, dialogue=dialogue),))
     turns = [_Turn(turn.role, protect(turn.content, config.names)) for turn in dialogue.messages]
     turns += [
         _Turn("assistant", protect(answer, config.names))

@@ -52,7 +52,8 @@ def test_the_block_has_the_scores_with_and_without_what_was_found(indexed, resul
     against = indexed([f"Rano {IN}, a potem padało."])
     folder = result([(IN, 1.0), (OUT, 0.0), (OUT + " co roku", 1.0), ("Kto?", 0.0)])
     block = look(folder, against)
-    assert block["corpora"] == [{"name": "korpus", "fingerprint": "korpus"}]
+    about = {"name": "korpus", "kind": "corpus", "fingerprint": "korpus"}
+    assert block["corpora"] == [about | {"hits": 1}]
     assert {key: block[key] for key in ("hits", "items", "too_short", "verbatim", "lemmas")} == {
         "hits": 1,
         "items": 4,

@@ -326,3 +326,11 @@ def test_groups_have_names_in_the_language_of_the_page(tmp_path):
     assert "mowa regionów" in HtmlPage(tmp_path / "site" / "tasks" / "culture.html").text
     _, board = data(tmp_path / "site" / "data" / "board.pl.js")
     assert board["groups"]["absence"] == "Brak, nie ma, zabrakło"
+
+
+def test_pages_name_the_artifact_in_which_items_were_found(tmp_path):
+    found = [i < 7 for i in range(100)]
+    write_result(tmp_path / "results", "cheat", "world", [1.0] * 100, found=found)
+    build([tmp_path / "results"], tmp_path / "site")
+    for page in (*(tmp_path / "site/tasks").iterdir(), *(tmp_path / "site/models").iterdir()):
+        assert "quickstart/corpus@dev: 7" in HtmlPage(page).text

@@ -348,7 +348,14 @@ def _contamination(values, found):
     }
     scores = {name: score(mean(part)).as_dict() if part else None for name, part in parts.items()}
     return {
-        "corpora": [{"name": "quickstart/corpus@dev", "fingerprint": "6c" * 16}],
+        "corpora": [
+            {
+                "name": "quickstart/corpus@dev",
+                "kind": "corpus",
+                "fingerprint": "6c" * 16,
+                "hits": sum(found),
+            }
+        ],
         "hits": sum(found),
         "items": len(values),
         **scores,
