@@ -13,11 +13,16 @@ from typing import Any
 
 import torch
 
-from mowa.errors import DataError, MowaError, StoppedEarly, UsageError
+from mowa.errors import StoppedEarly, UsageError
 from mowa.execution import Progress
 from mowa.training._batches import Batch, ahead, example_of, read_batch
 from mowa.training._checkpoint import Checkpoint, Checkpoints
 from mowa.training._distribution import Ranks, reduce_gradients_next, share
+from mowa.training._divergence import (
+    refuse_broken_beginning,
+    refuse_broken_measurement,
+    refuse_broken_update,
+)
 from mowa.training._forward import Forward, Rows
 from mowa.training._memory import explained_memory, find_micro_batch, peak_memory
 from mowa.training._meters import meters
@@ -85,8 +90,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         beginning: The checkpoint of another run that this one goes on from.
 
     Raises:
-        MowaError: Where the loss or its gradient is no longer a number, where a checkpoint belongs
-            to other data or another plan, where memory runs out.
+        MowaError: Where the loss, its gradient or a measurement is no longer a number, where a
+            checkpoint belongs to other data or another plan, where memory runs out.
         StoppedEarly: Where the run was asked to stop.
     """
     order, names = objective.order, objective.names
@@ -197,7 +202,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     spent_before, joules_before, update_seconds = run.seconds, run.joules, 0.0
     if not found:
         line = objective.measure(forward, ranks, micro=micro)
-        _refuse_broken(line, objective)
+        refuse_broken_beginning(line, objective)
         log.write(step=run.step, steps=last_step, **line)
         progress.say(f"update {run.step:,} of {last_step:,}: {objective.tell(line)}")
 
@@ -238,14 +243,12 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
             together = ranks.sum_tensor(torch.cat([sums, others])).tolist()
             loss_value, *figures, stopping, joules = together
             norm_value = float(norm)
-            if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
-                checkpoints.finish()
-                raise _diverged(
-                    f"update {run.step + 1:,} of {last_step:,}, at learning rate {lr:.3g}",
-                    loss_value,
-                    norm_value,
-                    checkpoints,
-                )
+            refuse_broken_update(
+                loss_value,
+                norm_value,
+                f"update {run.step + 1:,} of {last_step:,}, at learning rate {lr:.3g}",
+                checkpoints,
+            )
             if spikes.is_spike(loss_value, norm_value):
                 optimizers.drop_gradients()
                 run.skipped.append(run.step + 1)
@@ -268,8 +271,10 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
             measured: dict[str, Any] = {}
             if last or (config.eval_every and run.step % config.eval_every == 0):
                 measured = objective.measure(forward, ranks, micro=micro)
+                now = f"update {run.step:,} of {last_step:,}"
+                refuse_broken_measurement(measured, objective, now, checkpoints)
                 progress.say(
-                    f"update {run.step:,} of {last_step:,}: loss {loss_value:.4f},"
+                    f"{now}: loss {loss_value:.4f},"
                     f" {objective.tell(measured)}, {read / took:,.0f} tokens/s"
                 )
             if last or measured or run.step % config.log_every == 0:
@@ -364,27 +369,6 @@ def _refuse_uneven(config: TrainerConfig, ranks: Ranks) -> None:
             f" ({config.global_batch_size:,} tokens in blocks of {config.sequence_length:,})",
             fix=f"use {fitting[-1]} processes, or another global_batch_size",
         )
-
-
-def _refuse_broken(measured: dict[str, Any], objective: Objective) -> None:
-    if any(isinstance(each, float) and not math.isfinite(each) for each in measured.values()):
-        raise DataError(
-            f"before the first update, the model has {objective.tell(measured)}:"
-            " some of its weights are not numbers, or overflow",
-            fix='read another copy of the model; where precision is "bf16", try "fp32"',
-        )
-
-
-def _diverged(when: str, loss: float, norm: float, checkpoints: Checkpoints) -> MowaError:
-    what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
-    names = checkpoints.names()
-    last = f"the last good checkpoint is {names[-1]}" if names else "there is no checkpoint yet"
-    return MowaError(
-        f"training diverged: {what} in {when}; the update was not made, and {last}",
-        where=str(checkpoints.folder),
-        fix="lower learning_rate (and muon_learning_rate), raise warmup_steps, or set"
-        ' precision = "fp32"; each makes a new run from the start',
-    )
 
 
 def _stopped(reason: str, step: int, steps: int) -> StoppedEarly:
