@@ -17,6 +17,7 @@ from mowa.errors import StoppedEarly, UsageError
 from mowa.execution import Progress
 from mowa.training._batches import Batch, ahead, example_of, read_batch
 from mowa.training._checkpoint import Checkpoint, Checkpoints
+from mowa.training._compilation import compile_layers
 from mowa.training._distribution import Ranks, reduce_gradients_next, share
 from mowa.training._divergence import (
     refuse_broken_beginning,
@@ -55,7 +56,7 @@ class Run:
     seconds: float = 0.0
     skipped: list[int] = field(default_factory=list)
     joules: float = 0.0
-    energy: str = ""
+    energy: list[str] = field(default_factory=list)
 
 
 def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in one sitting
@@ -142,19 +143,6 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     micro = micro or choose_micro_batch(
         None, config.sequence_length, device, compiled=config.compile
     )
-    # What rounding depends on: a run that goes on with the same is bit-equal to one never stopped.
-    arithmetic = {
-        "device": device.type,
-        "processes": ranks.world,
-        "threads": threads,
-        "micro_batch_size": micro,
-        "compile": config.compile,
-        "attention": forward.attention,
-        "head": forward.head,
-        "torch": torch.__version__,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-    }
-
     objective.begin(forward, ranks, micro=micro, out=out, progress=progress)
     run = Run(precision, str(device), micro, forward.attention, forward.head, step=first)
     start_from = found or beginning
@@ -165,17 +153,34 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         run.step, run.tokens = found.step, found.state["tokens"]
         run.seconds, run.skipped = found.state["seconds"], list(found.state["skipped"])
         run.joules = found.state["joules"]
+        run.energy = list(found.state.get("energy", []))
         progress.say(f"going on from update {run.step:,} of {last_step:,}")
-        say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
     log = MetricsLog(
         out / "metrics.jsonl",
         step=run.step if found else -1,
         writes=ranks.is_first,
         board=out / "tensorboard" if config.tensorboard else None,
     )
-    run.compiled = (
-        config.compile and run.step < last_step and _compile(forward, example(micro), progress.say)
-    )
+    if found and run.step == last_step:
+        run.compiled = found.state["arithmetic"].get("compiled", False)
+    elif config.compile:
+        run.compiled = compile_layers(forward, example(micro), ranks, progress.say)
+    # What rounding depends on: a run that goes on with the same is bit-equal to one never stopped.
+    arithmetic = {
+        "device": device.type,
+        "processes": ranks.world,
+        "threads": threads,
+        "micro_batch_size": micro,
+        "shard_processes": config.shard_processes or ranks.world,
+        "activation_checkpointing": config.activation_checkpointing,
+        "compiled": run.compiled,
+        "attention": forward.attention,
+        "head": forward.head,
+        "torch": torch.__version__,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+    }
+    if found:
+        say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
 
     def batch_of(step: int) -> Batch:
         return read_batch(objective, step - first, micro=micro, ranks=ranks, device=device)
@@ -188,6 +193,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 "tokens": run.tokens,
                 "seconds": run.seconds,
                 "joules": run.joules,
+                "energy": run.energy,
                 "skipped": run.skipped,
                 "spikes": spikes.state(),
                 "identity": identity,
@@ -199,7 +205,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         )
 
     began = saved = time.monotonic()
-    spent_before, joules_before, update_seconds = run.seconds, run.joules, 0.0
+    spent_before, joules_before, energy_before = run.seconds, run.joules, run.energy
+    update_seconds = 0.0
     if not found:
         line = objective.measure(forward, ranks, micro=micro)
         refuse_broken_beginning(line, objective)
@@ -295,11 +302,11 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                     **measured,
                 )
             if last or stopping or _is_due(config, run.step, time.monotonic() - saved, ranks):
+                # A counter that fails in the middle makes all since the meter began an estimate.
+                run.energy = list(dict.fromkeys([*energy_before, *meter.measured_how()]))
                 save()
                 saved = time.monotonic()
             advance(1)
-            if last and (counted := meter.measured_how()):
-                run.energy = f"{counted.how}: {counted.of}"
             if stopping and not last:
                 checkpoints.finish()
                 if ranks.is_first:
@@ -346,19 +353,6 @@ def _largest_micro_batch(
     finally:
         # What was tried must not count in the first update.
         optimizers.drop_gradients()
-
-
-def _compile(forward: Forward, example: Rows, say: Callable[[str], None]) -> bool:
-    began = time.monotonic()
-    try:
-        with torch.random.fork_rng():  # a run that goes on has just got its random state back
-            forward.compile_layers(example)
-    except RuntimeError as error:
-        first_line = str(error).strip().partition("\n")[0]
-        say(f"torch.compile failed ({first_line}); training goes on without it")
-        return False
-    say(f"compiled in {time.monotonic() - began:.0f} s")
-    return True
 
 
 def _refuse_uneven(config: TrainerConfig, ranks: Ranks) -> None:

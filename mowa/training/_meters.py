@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mowa.execution._energy import WATTS_PER_CORE, Energy, EnergyMeter
+from mowa.execution._energy import WATTS_PER_CORE, EnergyMeter
 from mowa.training._devices import accelerator_called
 from mowa.training._flops import DecoderSizes, model_flops_utilisation, training_flops_per_token
 
@@ -24,22 +24,23 @@ class Meters:
         sequence_length: Of a row.
         peak: Dense operations a second of all devices together; None where it is in no table.
         energy: Counts where this process counts for its node; others count nothing.
-        joules_before: What the run took before it was interrupted.
     """
 
     sizes: DecoderSizes | None
     sequence_length: int
     peak: float | None
     energy: EnergyMeter | None
-    joules_before: float = 0.0
 
     def joules(self) -> float:
         """Of this process's node since the meters began."""
         return self.energy.read().joules if self.energy else 0.0
 
-    def measured_how(self) -> Energy | None:
-        """How the energy was found: read from counters, or estimated."""
-        return self.energy.read() if self.energy else None
+    def measured_how(self) -> list[str]:
+        """How the energy was found, read from counters or estimated; empty where none counts."""
+        if self.energy is None:
+            return []
+        counted = self.energy.read()
+        return [f"{counted.how}: {counted.of}"]
 
     def line(self, tokens_per_second: float) -> dict[str, float]:
         """``mfu_palm`` and ``mfu_causal``, where sizes and peak are known; else operations."""
