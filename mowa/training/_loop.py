@@ -25,7 +25,12 @@ from mowa.training._divergence import (
     refuse_broken_update,
 )
 from mowa.training._forward import Forward, Rows
-from mowa.training._memory import explained_memory, find_micro_batch, peak_memory
+from mowa.training._memory import (
+    explained_memory,
+    find_micro_batch,
+    forget_peak_memory,
+    peak_memory,
+)
 from mowa.training._meters import meters
 from mowa.training._metrics import MetricsLog
 from mowa.training._objective import Objective
@@ -97,6 +102,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     """
     order, names = objective.order, objective.names
     _refuse_uneven(config, ranks)
+    forget_peak_memory(device)
     checkpoints = Checkpoints(
         out / "checkpoints",
         ranks,

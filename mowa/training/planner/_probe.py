@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import asdict
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from mowa.errors import MowaError, UsageError
 from mowa.training._config import PretrainConfig
 from mowa.training._flops import DecoderSizes
+from mowa.training._resident import resident_bytes
 from mowa.training.planner._calibration import Probe
 from mowa.training.planner._estimate import optimizer_of, sizes_of
 
@@ -80,6 +79,7 @@ def measure(  # noqa: PLR0915 - one update after another
     import mowa.training._pretrain  # noqa: F401
     from mowa.model import TokenizerFacts, build, build_family
     from mowa.training._forward import Forward, stack
+    from mowa.training._memory import peak_memory
     from mowa.training._optimizer import Optimizers
     from mowa.training._plan import Block
     from mowa.training._runtime import (
@@ -98,7 +98,7 @@ def measure(  # noqa: PLR0915 - one update after another
         config.blocks_per_batch,
     )
     count = min(math.ceil(config.blocks_per_batch / rows_at_once), _MICRO_BATCHES)
-    base = 0.0 if on_gpu else _resident_bytes("VmRSS")
+    base = 0.0 if on_gpu else float(resident_bytes())
 
     with numerics(threads=config.threads, seed=config.seed):
         facts = TokenizerFacts(vocabulary, 0, 1, 2)
@@ -150,7 +150,7 @@ def measure(  # noqa: PLR0915 - one update after another
             optimizers.step()
             optimizer_seconds.append(now() - began)
 
-    peak = float(torch.cuda.max_memory_allocated(device)) if on_gpu else _resident_bytes("VmHWM")
+    peak = float(peak_memory(device))
     first = min(_FIRST, updates - 1)
     return Probe(
         sizes=sizes_of(config, vocabulary),
@@ -166,19 +166,6 @@ def measure(  # noqa: PLR0915 - one update after another
         base_bytes=base,
         peak_bytes=peak,
     )
-
-
-def _resident_bytes(which: str) -> float:
-    """Memory of this process: now (VmRSS) or at most (VmHWM).
-
-    Linux's own counter first: `getrusage` hands on the peak of the process that started this one.
-    """
-    try:
-        lines = Path("/proc/self/status").read_text("ascii").splitlines()
-        return next(float(line.split()[1]) * 1024 for line in lines if line.startswith(which))
-    except (OSError, StopIteration):
-        size = 1 if sys.platform == "darwin" else 1024
-        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * size)
 
 
 def _median(values: list[float]) -> float:
