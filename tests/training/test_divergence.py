@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from tiny_training import Lines, pretrain
+from tiny_training import Lines, pretrain, write_tokens
 
 from mowa.errors import MowaError
 from mowa.training import _objective
@@ -49,3 +49,15 @@ def test_one_source_that_is_no_number_is_enough(tmp_path):
     broken = whole | {"held_out_bpb_by_source": {"a": 1.0, "b": math.inf}}
     with pytest.raises(MowaError, match="there is no checkpoint yet"):
         refuse_broken_measurement(broken, Told(), "update 1", checkpoints)
+
+
+def test_an_update_without_any_target_is_no_divergence(world, tmp_path):
+    """One block a batch, and the last block of an epoch has the last token of a document alone."""
+    rows = [([0, *range(3, 66), 1], 60)]  # 65 tokens: two blocks of 32, and one token
+    write_tokens(tmp_path / "tokens", {"train": rows, "held_out": rows})
+    (tmp_path / "tokenizer").symlink_to(world / "tokenizer")
+    out = tmp_path / "out"
+    pretrain(tmp_path, out, global_batch_size=32, epochs=2.0, warmup_steps=0, micro_batch_size=1)
+    lines = read_metrics(out / "metrics.jsonl")[1:]
+    assert [line["loss"] == 0 for line in lines].count(True) == 2
+    assert all(line["grad_norm"] == 0 for line in lines if line["loss"] == 0)
