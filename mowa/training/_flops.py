@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from mowa.errors import UsageError
@@ -69,9 +70,14 @@ class DecoderSizes:
     def of_settings(cls, settings: Mapping[str, Any], vocabulary: int) -> DecoderSizes:
         """The sizes of a model by what stands in the config.json of `transformers`.
 
+        What does not stand there is the family's own default (`model_type`), where `transformers`
+        is installed and knows it.
+
         Raises:
-            UsageError: Where width, layers or heads are not there by their usual names.
+            UsageError: Where width, layers or heads are not there by their usual names, or the
+                settings do not fit the family.
         """
+        settings = _with_defaults(settings)
         try:
             hidden, heads = int(settings["hidden_size"]), int(settings["num_attention_heads"])
             layers = int(settings["num_hidden_layers"])
@@ -135,6 +141,27 @@ class DecoderSizes:
         expert = (3 if self.gated else 2) * self.hidden * self.feed_forward
         router = self.hidden * self.experts if self.experts > 1 else 0
         return attention + experts * expert + router
+
+
+def _with_defaults(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "model_type" not in settings or find_spec("transformers") is None:
+        return settings
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoConfig
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    family = settings["model_type"]
+    if family not in CONFIG_MAPPING:
+        return settings
+    given = {name: value for name, value in settings.items() if name != "model_type"}
+    try:
+        made: dict[str, Any] = AutoConfig.for_model(family, **given).to_dict()
+    except (ValueError, TypeError, AttributeError, KeyError, StrictDataclassError) as error:
+        first_line = " ".join(str(error).split())
+        raise UsageError(
+            f"transformers cannot make a {family!r} of these settings: {first_line}"
+        ) from error
+    return made
 
 
 @dataclass(frozen=True)

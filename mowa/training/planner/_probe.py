@@ -35,13 +35,18 @@ def probe(config: PretrainConfig, vocabulary: int, *, updates: int = UPDATES) ->
     with the probe, so its peak is that of the training alone.
 
     Raises:
-        UsageError: Where torch is not installed.
+        UsageError: Where torch is not installed, or the step reads its model.
         MowaError: Where the updates do not end well, for want of memory above all.
     """
     if find_spec("torch") is None or find_spec("transformers") is None:
         raise UsageError(
             "a probe trains for a moment, which needs torch",
             fix="pip install 'mowa[train]', or plan without --probe",
+        )
+    if config.architecture is None and config.family is None:
+        raise UsageError(
+            "a probe makes the step's model anew, and this step reads one",
+            fix="plan without --probe",
         )
     order = {"config": config.model_dump(mode="json"), "vocabulary": vocabulary, "updates": updates}
     ran = subprocess.run(  # noqa: S603 - this very file
@@ -80,7 +85,7 @@ def measure(  # noqa: PLR0915 - one update after another
     from mowa.model import TokenizerFacts, build, build_family
     from mowa.training._forward import Forward, stack
     from mowa.training._memory import peak_memory
-    from mowa.training._optimizer import Optimizers
+    from mowa.training._optimizer import Optimizers, trained_part
     from mowa.training._plan import Block
     from mowa.training._runtime import (
         choose_device,
@@ -108,8 +113,7 @@ def measure(  # noqa: PLR0915 - one update after another
             assert config.architecture is not None
             model = build(config.architecture, facts, config.seed)
         forward = Forward(model, device=device, precision=precision, sequence_length=length)
-        if config.activation_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+        trained_part(model, config, lambda _: None)
         optimizer = optimizer_of(config)
         optimizers = Optimizers(
             model, config, steps=updates, precision=precision, optimizer=optimizer

@@ -51,3 +51,13 @@ def test_without_torch_a_probe_says_what_to_install(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="needs torch"):
         probe(tiny_config(), 300)
+
+
+def test_a_step_that_reads_its_model_is_not_probed():
+    with pytest.raises(UsageError, match="makes the step's model anew, and this step reads one"):
+        probe(tiny_config(architecture=None), 300)
+
+
+def test_what_is_frozen_is_frozen_in_the_probe():
+    with pytest.raises(UsageError, match="no parameter is named like"):
+        module.measure(tiny_config(freeze=["*.mpl.*"]), 300, updates=2)
