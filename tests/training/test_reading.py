@@ -1,6 +1,8 @@
 """What goes into a batch: the same ids in every number of processes, of any width."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -15,6 +17,8 @@ from mowa.training._distribution import Ranks
 from mowa.training._objective import NextToken
 from mowa.training._order import TrainingOrder
 from mowa.training._plan import IGNORED, PackingPlan
+from mowa.workspace import FileRecord, digest, verify
+from tests.made_artifacts import artifact
 
 CPU = torch.device("cpu")
 
@@ -78,6 +82,21 @@ def test_shards_are_mapped_and_never_read_whole(world, objective, monkeypatch):
     assert all(type(array) is np.memmap for array in opened)
     assert all(type(array) is np.memmap for array in split._open.values())
     assert sum(len(array) for array in opened) == split.tokens
+
+
+def test_ids_changed_in_place_are_found_by_their_hash_not_by_reading(world, tmp_path):
+    """Opening looks at sizes: hashing a corpus before every run would take as long as reading it."""
+    folder = shutil.copytree(world / "tokens", tmp_path / "tokens")
+    path = folder / "train" / "a-00000-000.npy"
+    name = path.relative_to(folder).as_posix()
+    record = FileRecord(name, path.stat().st_size, digest(path))
+    made = replace(artifact(folder, "tokens"), files=(record,))
+    assert name not in {fault.path for fault in verify(made)}
+    ids = np.load(path)
+    ids[3] += 1
+    np.save(path, ids)
+    assert TokenSplit.open(folder, "train").tokens
+    assert (name, "changed") in {(fault.path, fault.what) for fault in verify(made)}
 
 
 def test_three_processes_that_do_not_divide_the_batch_are_refused_before_anything_is_done(
