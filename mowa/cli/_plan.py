@@ -192,13 +192,13 @@ def _vocabulary(recipe: Recipe, name: str, workspace: Path) -> int:
 
 def _read_sizes(recipe: Recipe, name: str, workspace: Path, vocabulary: int) -> DecoderSizes | None:
     """Of the model that the step reads, if it reads one that is built."""
-    from mowa.training._flops import DecoderSizes
+    from mowa.training._flops import DecoderSizes, with_defaults
 
     built = _read_model(recipe, name, workspace)
     if built is None:
         return None
     settings = json.loads((built.path / "config.json").read_text("utf-8"))
-    return DecoderSizes.of_settings(settings, vocabulary)
+    return DecoderSizes.of_settings(with_defaults(settings), vocabulary)
 
 
 def _updates_before(recipe: Recipe, name: str, workspace: Path, config: PretrainConfig) -> int:

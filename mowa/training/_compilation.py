@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -33,7 +34,8 @@ def compile_layers(
     trial.is_over = True
     if ranks.most(trial.failed is not None):
         why = "another process could not" if trial.failed is None else _first_line(trial.failed)
-        trial.is_given_up = True
+        with suppress(RuntimeError):
+            forward.compile_layers(example, _refuse)  # which leaves it as before
         say(f"torch.compile failed ({why}); training goes on without it")
         return False
     say(f"compiled in {time.monotonic() - began:.0f} s")
@@ -49,17 +51,17 @@ class _Trial:
 
     def __init__(self) -> None:
         self.failed: RuntimeError | None = None
-        self.is_over = self.is_given_up = False
+        self.is_over = False
 
     def compiler(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         compiled = torch.compile(function, **options)
 
         @wraps(function)
         def call(*values: Any, **named: Any) -> Any:
-            if self.is_given_up or (self.failed and not self.is_over):
-                return function(*values, **named)
             if self.is_over:
                 return compiled(*values, **named)
+            if self.failed:
+                return function(*values, **named)
             try:
                 return compiled(*values, **named)
             except torch.OutOfMemoryError:
@@ -69,6 +71,10 @@ class _Trial:
                 return function(*values, **named)
 
         return call
+
+
+def _refuse(*_: Any, **__: Any) -> Any:
+    raise RuntimeError
 
 
 def _first_line(error: RuntimeError) -> str:

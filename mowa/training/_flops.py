@@ -70,14 +70,9 @@ class DecoderSizes:
     def of_settings(cls, settings: Mapping[str, Any], vocabulary: int) -> DecoderSizes:
         """The sizes of a model by what stands in the config.json of `transformers`.
 
-        What does not stand there is the family's own default (`model_type`), where `transformers`
-        is installed and knows it.
-
         Raises:
-            UsageError: Where width, layers or heads are not there by their usual names, or the
-                settings do not fit the family.
+            UsageError: Where width, layers or heads are not there by their usual names.
         """
-        settings = _with_defaults(settings)
         try:
             hidden, heads = int(settings["hidden_size"]), int(settings["num_attention_heads"])
             layers = int(settings["num_hidden_layers"])
@@ -143,7 +138,14 @@ class DecoderSizes:
         return attention + experts * expert + router
 
 
-def _with_defaults(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_defaults(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What stands in a config.json, and the defaults of its family (`model_type`).
+
+    Without `transformers`, or where it does not know the family, `settings` as they are.
+
+    Raises:
+        UsageError: Where the settings do not fit the family.
+    """
     if "model_type" not in settings or find_spec("transformers") is None:
         return settings
     from huggingface_hub.errors import StrictDataclassError
@@ -190,7 +192,7 @@ class Trained:
         trained = {name: one for name, one in named.items() if one.requires_grad}
         if len(trained) == len(named):
             return None
-        output = model.get_output_embeddings().weight
+        output = getattr(model.get_output_embeddings(), "weight", None)
         matrices, adapters, lowest = 0.0, 0, sizes.layers
         for name, one in trained.items():
             layer = re.search(r"\.layers\.(\d+)\.", name)

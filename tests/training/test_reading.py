@@ -85,7 +85,7 @@ def test_shards_are_mapped_and_never_read_whole(world, objective, monkeypatch):
 
 
 def test_ids_changed_in_place_are_found_by_their_hash_not_by_reading(world, tmp_path):
-    """Opening looks at sizes: hashing a corpus before every run would take as long as reading it."""
+    """Opening looks at sizes: to hash a corpus before each run would take as long as reading it."""
     folder = shutil.copytree(world / "tokens", tmp_path / "tokens")
     path = folder / "train" / "a-00000-000.npy"
     name = path.relative_to(folder).as_posix()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mowa.errors import UsageError
 from mowa.training._config import PretrainConfig
-from mowa.training._flops import DecoderSizes, training_flops_per_token
+from mowa.training._flops import DecoderSizes, training_flops_per_token, with_defaults
 from mowa.training.planner._calibration import Calibration, Probe
 from mowa.training.planner._machine import Machine
 from mowa.training.planner._memory import Memory, memory_per_device
@@ -262,7 +262,7 @@ def sizes_of(config: PretrainConfig, vocabulary: int) -> DecoderSizes:
         return DecoderSizes.of(config.architecture, vocabulary)
     if config.family is not None:
         settings = config.family.settings | {"model_type": config.family.name}
-        return DecoderSizes.of_settings(settings, vocabulary)
+        return DecoderSizes.of_settings(with_defaults(settings), vocabulary)
     raise UsageError(
         "the step goes on from a model that is not built yet, and its sizes are not known",
         fix="plan the step that makes that model, or run it first",

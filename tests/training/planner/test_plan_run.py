@@ -9,7 +9,7 @@ from tiny_training import tiny_config
 from mowa.errors import UsageError
 from mowa.model import FamilyConfig, TokenizerFacts, build_family
 from mowa.training import PretrainConfig, _flops
-from mowa.training._flops import DecoderSizes, training_flops_per_token
+from mowa.training._flops import DecoderSizes, training_flops_per_token, with_defaults
 from mowa.training._plan import PackingPlan
 from mowa.training.planner import PUBLISHED, parse_gpus, plan_run, this_machine, updates_before
 from mowa.training.planner._estimate import sizes_of
@@ -133,10 +133,24 @@ def test_without_transformers_a_family_has_the_sizes_that_the_recipe_says(monkey
 
 def test_a_family_that_transformers_does_not_know_or_cannot_make():
     settings = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    unknown = DecoderSizes.of_settings(settings | {"model_type": "no-such-family"}, 300)
-    assert unknown.head == 16
+    unknown = settings | {"model_type": "no-such-family"}
+    assert with_defaults(unknown) == unknown
     with pytest.raises(UsageError, match="transformers cannot make a 'qwen3'"):
-        DecoderSizes.of_settings(settings | {"model_type": "qwen3", "num_hidden_layers": "x"}, 300)
+        with_defaults(settings | {"model_type": "qwen3", "num_hidden_layers": "x"})
+
+
+def test_a_model_that_was_written_has_the_same_sizes_by_its_settings(tmp_path):
+    family = FamilyConfig(
+        name="qwen3",
+        settings={"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4},
+    )
+    model = build_family(family, TokenizerFacts(300, 0, 1, 2), 0)
+    model.config.save_pretrained(tmp_path)
+    written = json.loads((tmp_path / "config.json").read_text())
+    whole = DecoderSizes.of_settings(model.config.to_dict(), 300)
+    assert DecoderSizes.of_settings(with_defaults(written), 300) == whole
+    few = {"model_type": "qwen3", **family.settings}
+    assert DecoderSizes.of_settings(with_defaults(few), 300) == whole
 
 
 def test_updates_before_the_checkpoint_are_not_planned_again(tmp_path):
