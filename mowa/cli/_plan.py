@@ -333,7 +333,7 @@ def _show_memory(made: RunPlan) -> None:
     choice, memory = made.choice, made.choice.memory
     shared = {
         "none": "a whole copy",
-        "hybrid": f"shared by {choice.shards} in a node (HSDP)",
+        "hybrid": f"shared by each {choice.shards} of them (HSDP)",
         "full": f"shared by all {choice.shards} (FSDP)",
     }[choice.sharding]
     again = "made again, layer by layer (checkpointing)" if choice.checkpointing else "all kept"

@@ -55,20 +55,25 @@ class _Trial:
 
     def compiler(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         compiled = torch.compile(function, **options)
+        works = False
 
         @wraps(function)
         def call(*values: Any, **named: Any) -> Any:
-            if self.is_over:
+            nonlocal works
+            # What has been computed compiled is computed again so, where its layer is checkpointed.
+            if self.is_over or works:
                 return compiled(*values, **named)
-            if self.failed:
-                return function(*values, **named)
-            try:
-                return compiled(*values, **named)
-            except torch.OutOfMemoryError:
-                raise
-            except RuntimeError as error:
-                self.failed = error
-                return function(*values, **named)
+            if self.failed is None:
+                try:
+                    result = compiled(*values, **named)
+                except torch.OutOfMemoryError:
+                    raise
+                except RuntimeError as error:
+                    self.failed = error
+                else:
+                    works = True
+                    return result
+            return function(*values, **named)
 
         return call
 

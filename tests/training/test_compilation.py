@@ -75,11 +75,16 @@ def test_where_another_process_cannot_this_one_does_not_either(forward, rows, mo
     assert said == ["torch.compile failed (another process could not); training goes on without it"]
 
 
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("fails_at", [1, 2])
 def test_a_process_that_cannot_compile_makes_the_whole_pass_all_the_same(
-    forward, rows, monkeypatch
+    forward, rows, monkeypatch, fails_at, again
 ):
     """The others wait for it in every layer, and in the backward pass."""
-    compiler(monkeypatch, fails_at=1)
+    compiler(monkeypatch, fails_at=fails_at)
+    if again:
+        forward.model.gradient_checkpointing_enable({"use_reentrant": False})
+        forward.model.train()
     seen = []
     for layer in forward.layers:
         layer.register_full_backward_hook(lambda *_: seen.append("backward"))

@@ -83,6 +83,8 @@ def measure(  # noqa: PLR0915 - one update after another
     # Not used here, but a part of what the step holds.
     import mowa.training._pretrain  # noqa: F401
     from mowa.model import TokenizerFacts, build, build_family
+    from mowa.training._compilation import compile_layers
+    from mowa.training._distribution import Ranks
     from mowa.training._forward import Forward, stack
     from mowa.training._memory import peak_memory
     from mowa.training._optimizer import Optimizers, trained_part
@@ -126,13 +128,7 @@ def measure(  # noqa: PLR0915 - one update after another
             block.input_ids[:], block.labels[:], block.segments[:] = ids[:-1], ids[1:], 0
             blocks.append(block)
         rows = stack(blocks, device)
-        compiled = False
-        if config.compile:
-            try:
-                forward.compile_layers(rows)
-                compiled = True
-            except RuntimeError:
-                compiled = False
+        compiled = config.compile and compile_layers(forward, rows, Ranks(), lambda _: None)
         model.train()
 
         def now() -> float:
