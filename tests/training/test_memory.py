@@ -68,9 +68,9 @@ class Gpu:
 
     def run(self, blocks):
         used = self.already + blocks * self.each
+        self.peak = max(self.peak, min(used, self.total))
         if used > self.total:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        self.peak = max(self.peak, used)
 
     def empty_cache(self):
         pass
@@ -124,8 +124,9 @@ def test_all_processes_take_what_the_smallest_finds(gpu):
     assert tried == [False, False, False]
 
 
-def test_what_the_search_held_is_not_the_runs_peak(gpu):
-    find_micro_batch(gpu.run, most=64, ranks=Ranks())
+@pytest.mark.parametrize("most", [1, 4, 64])
+def test_what_the_search_held_is_not_the_runs_peak(gpu, most):
+    find_micro_batch(gpu.run, most=most, ranks=Ranks())
     assert peak_memory(torch.device("cuda")) == gpu.already
     gpu.run(2)
     assert peak_memory(torch.device("cuda")) == gpu.already + 2 * gpu.each
