@@ -117,6 +117,7 @@ def plan(
         config,
         vocabulary=size,
         sizes=_read_sizes(loaded, name, workspace, size),
+        done=_updates_before(loaded, name, workspace, config),
         epoch_tokens=parse_count(tokens) if tokens else _built_tokens(loaded, name, workspace),
         machine=machine,
         mfu=mfu,
@@ -191,13 +192,28 @@ def _vocabulary(recipe: Recipe, name: str, workspace: Path) -> int:
 
 def _read_sizes(recipe: Recipe, name: str, workspace: Path, vocabulary: int) -> DecoderSizes | None:
     """Of the model that the step reads, if it reads one that is built."""
-    from mowa.training._flops import DecoderSizes
+    from mowa.training._flops import DecoderSizes, with_defaults
 
+    built = _read_model(recipe, name, workspace)
+    if built is None:
+        return None
+    settings = json.loads((built.path / "config.json").read_text("utf-8"))
+    return DecoderSizes.of_settings(with_defaults(settings), vocabulary)
+
+
+def _updates_before(recipe: Recipe, name: str, workspace: Path, config: PretrainConfig) -> int:
+    """Those of the checkpoint that the step goes on from, where it does."""
+    from mowa.training.planner import updates_before
+
+    built = _read_model(recipe, name, workspace)
+    return 0 if built is None else updates_before(config, built.path)
+
+
+def _read_model(recipe: Recipe, name: str, workspace: Path) -> Artifact | None:
     for read in recipe.steps[name].reads:
         built = _artifact(recipe, read, workspace)
         if built is not None and built.kind == "model":
-            settings = json.loads((built.path / "config.json").read_text("utf-8"))
-            return DecoderSizes.of_settings(settings, vocabulary)
+            return built
     return None
 
 
@@ -317,7 +333,7 @@ def _show_memory(made: RunPlan) -> None:
     choice, memory = made.choice, made.choice.memory
     shared = {
         "none": "a whole copy",
-        "hybrid": f"shared by {choice.shards} in a node (HSDP)",
+        "hybrid": f"shared by each {choice.shards} of them (HSDP)",
         "full": f"shared by all {choice.shards} (FSDP)",
     }[choice.sharding]
     again = "made again, layer by layer (checkpointing)" if choice.checkpointing else "all kept"

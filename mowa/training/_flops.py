@@ -3,14 +3,17 @@
 Two conventions are in use, and they differ in the attention only. **palm** counts the whole square
 of scores, 12·L·d·s for a token (Chowdhery et al. 2022, PaLM, appendix B). **causal** counts the
 half that a causal mask leaves, 6·L·d·s. Both count 6 for each weight that a token is multiplied
-with (2 forward, 4 backward: Kaplan et al. 2020, section 2.1), and neither counts what is computed
-again under activation checkpointing, nor norms, softmax and other work that is no matrix product.
+with (2 forward, 4 backward: Kaplan et al. 2020, section 2.1), fewer where a weight is not trained
+(`Trained`), and neither counts what is computed again under activation checkpointing, nor norms,
+softmax and other work that is no matrix product.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from mowa.errors import UsageError
@@ -135,10 +138,89 @@ class DecoderSizes:
         return attention + experts * expert + router
 
 
+def with_defaults(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What stands in a config.json, and the defaults of its family (`model_type`).
+
+    Without `transformers`, or where it does not know the family, `settings` as they are.
+
+    Raises:
+        UsageError: Where the settings do not fit the family.
+    """
+    if "model_type" not in settings or find_spec("transformers") is None:
+        return settings
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoConfig
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    family = settings["model_type"]
+    if family not in CONFIG_MAPPING:
+        return settings
+    given = {name: value for name, value in settings.items() if name != "model_type"}
+    try:
+        made: dict[str, Any] = AutoConfig.for_model(family, **given).to_dict()
+    except (ValueError, TypeError, AttributeError, KeyError, StrictDataclassError) as error:
+        first_line = " ".join(str(error).split())
+        raise UsageError(
+            f"transformers cannot make a {family!r} of these settings: {first_line}"
+        ) from error
+    return made
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is trained of a model of which something is frozen.
+
+    A matrix W of N weights takes 2·N operations for y = W·x; going back, 2·N for the gradient of
+    x, Wᵀ·∂y, and 2·N for its own, ∂y·xᵀ. The last is not computed where W is frozen (4·N in all),
+    the one before not where nothing that is trained lies below W (2·N). So it is with attention,
+    whose two products become four going back. Layers count whole, and the output layer always.
+
+    Attributes:
+        matrices: Weights of trained matrices that one token is multiplied with.
+        adapters: Weights of adapters: matrices of their own, beside those of `DecoderSizes`.
+        layers: Through so many, from the last one down, gradients go.
+    """
+
+    matrices: float
+    adapters: int
+    layers: int
+
+    @classmethod
+    def of(cls, model: Any, sizes: DecoderSizes) -> Trained | None:
+        """What of a model of `transformers` wants a gradient; None where all does."""
+        named = dict(model.named_parameters())
+        trained = {name: one for name, one in named.items() if one.requires_grad}
+        if len(trained) == len(named):
+            return None
+        output = getattr(model.get_output_embeddings(), "weight", None)
+        matrices, adapters, lowest = 0.0, 0, sizes.layers
+        for name, one in trained.items():
+            layer = re.search(r"\.layers\.(\d+)\.", name)
+            if layer is not None:
+                lowest = min(lowest, int(layer[1]))
+            elif one is model.get_input_embeddings().weight:
+                lowest = 0
+            if name.endswith((".lora_a", ".lora_b")):
+                adapters += one.numel()
+            elif one.ndim >= 2 and (layer is not None or one is output):
+                share = sizes.active_experts / sizes.experts if ".experts." in name else 1.0
+                matrices += share * one.numel()
+        return cls(matrices, adapters, sizes.layers - lowest)
+
+
 def training_flops_per_token(
-    sizes: DecoderSizes, sequence_length: int, convention: Convention
+    sizes: DecoderSizes,
+    sequence_length: int,
+    convention: Convention,
+    trained: Trained | None = None,
 ) -> float:
     """Operations of a forward and a backward pass for one token of a row of `sequence_length`.
+
+    Args:
+        sizes: Of the model.
+        sequence_length: Tokens of a row.
+        convention: Of the attention.
+        trained: Where something is frozen; None: everything is trained.
 
     Grouped queries do not change the attention: every head of queries still meets every key.
     Where documents are packed and masked from each other, less is computed than either convention
@@ -150,9 +232,14 @@ def training_flops_per_token(
         >>> round(training_flops_per_token(gpt3, 2048, "palm") / 1e12, 3)
         1.076
     """
-    share = 12 if convention == "palm" else 6
-    attention = share * sizes.layers * sizes.attention_width * sequence_length
-    return float(6 * sizes.active_matrices + attention)
+    each = 4 if convention == "palm" else 2
+    attention = each * sizes.attention_width * sequence_length
+    if trained is None:
+        return float(6 * sizes.active_matrices + 3 * sizes.layers * attention)
+    layer = (sizes.active_matrices - sizes.embedding) / sizes.layers
+    passed = trained.layers * layer + sizes.embedding
+    matrices = 2 * (sizes.active_matrices + passed + trained.matrices) + 6 * trained.adapters
+    return float(matrices + (sizes.layers + 2 * trained.layers) * attention)
 
 
 def model_flops_utilisation(

@@ -13,13 +13,24 @@ from typing import Any
 
 import torch
 
-from mowa.errors import DataError, MowaError, StoppedEarly, UsageError
+from mowa.errors import StoppedEarly, UsageError
 from mowa.execution import Progress
 from mowa.training._batches import Batch, ahead, example_of, read_batch
 from mowa.training._checkpoint import Checkpoint, Checkpoints
+from mowa.training._compilation import compile_layers
 from mowa.training._distribution import Ranks, reduce_gradients_next, share
+from mowa.training._divergence import (
+    refuse_broken_beginning,
+    refuse_broken_measurement,
+    refuse_broken_update,
+)
 from mowa.training._forward import Forward, Rows
-from mowa.training._memory import explained_memory, find_micro_batch, peak_memory
+from mowa.training._memory import (
+    explained_memory,
+    find_micro_batch,
+    forget_peak_memory,
+    peak_memory,
+)
 from mowa.training._meters import meters
 from mowa.training._metrics import MetricsLog
 from mowa.training._objective import Objective
@@ -50,7 +61,7 @@ class Run:
     seconds: float = 0.0
     skipped: list[int] = field(default_factory=list)
     joules: float = 0.0
-    energy: str = ""
+    energy: list[str] = field(default_factory=list)
 
 
 def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in one sitting
@@ -85,12 +96,13 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         beginning: The checkpoint of another run that this one goes on from.
 
     Raises:
-        MowaError: Where the loss or its gradient is no longer a number, where a checkpoint belongs
-            to other data or another plan, where memory runs out.
+        MowaError: Where the loss, its gradient or a measurement is no longer a number, where a
+            checkpoint belongs to other data or another plan, where memory runs out.
         StoppedEarly: Where the run was asked to stop.
     """
     order, names = objective.order, objective.names
     _refuse_uneven(config, ranks)
+    forget_peak_memory(device)
     checkpoints = Checkpoints(
         out / "checkpoints",
         ranks,
@@ -137,22 +149,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     micro = micro or choose_micro_batch(
         None, config.sequence_length, device, compiled=config.compile
     )
-    # What rounding depends on: a run that goes on with the same is bit-equal to one never stopped.
-    arithmetic = {
-        "device": device.type,
-        "processes": ranks.world,
-        "threads": threads,
-        "micro_batch_size": micro,
-        "compile": config.compile,
-        "attention": forward.attention,
-        "head": forward.head,
-        "torch": torch.__version__,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-    }
-
-    plans = {
-        name: plan.digest() for name, plan in zip(names, order.plans, strict=False)
-    }  # what says where a run that goes on from this one reads on
+    # What says where a run that goes on from this one reads on.
+    plans = {name: plan.digest() for name, plan in zip(names, order.plans, strict=False)}
 
     objective.begin(forward, ranks, micro=micro, out=out, progress=progress)
     run = Run(precision, str(device), micro, forward.attention, forward.head, step=first)
@@ -164,17 +162,34 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         run.step, run.tokens = found.step, found.state["tokens"]
         run.seconds, run.skipped = found.state["seconds"], list(found.state["skipped"])
         run.joules = found.state["joules"]
+        run.energy = list(found.state.get("energy", []))
         progress.say(f"going on from update {run.step:,} of {last_step:,}")
-        say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
     log = MetricsLog(
         out / "metrics.jsonl",
         step=run.step if found else -1,
         writes=ranks.is_first,
         board=out / "tensorboard" if config.tensorboard else None,
     )
-    run.compiled = (
-        config.compile and run.step < last_step and _compile(forward, example(micro), progress.say)
-    )
+    if found and run.step == last_step:
+        run.compiled = found.state["arithmetic"].get("compiled", False)
+    elif config.compile:
+        run.compiled = compile_layers(forward, example(micro), ranks, progress.say)
+    # What rounding depends on: a run that goes on with the same is bit-equal to one never stopped.
+    arithmetic = {
+        "device": device.type,
+        "processes": ranks.world,
+        "threads": threads,
+        "micro_batch_size": micro,
+        "shard_processes": config.shard_processes or ranks.world,
+        "activation_checkpointing": config.activation_checkpointing,
+        "compiled": run.compiled,
+        "attention": forward.attention,
+        "head": forward.head,
+        "torch": torch.__version__,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+    }
+    if found:
+        say_what_changed(found.state["arithmetic"], arithmetic, progress.say)
 
     def batch_of(step: int) -> Batch:
         return read_batch(objective, step - first, micro=micro, ranks=ranks, device=device)
@@ -187,6 +202,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 "tokens": run.tokens,
                 "seconds": run.seconds,
                 "joules": run.joules,
+                "energy": run.energy,
                 "skipped": run.skipped,
                 "spikes": spikes.state(),
                 "identity": identity,
@@ -200,10 +216,11 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         )
 
     began = saved = time.monotonic()
-    spent_before, joules_before, update_seconds = run.seconds, run.joules, 0.0
+    spent_before, joules_before, energy_before = run.seconds, run.joules, run.energy
+    update_seconds = 0.0
     if not found:
         line = objective.measure(forward, ranks, micro=micro)
-        _refuse_broken(line, objective)
+        refuse_broken_beginning(line, objective)
         log.write(step=run.step, steps=last_step, **line)
         progress.say(f"update {run.step:,} of {last_step:,}: {objective.tell(line)}")
 
@@ -244,14 +261,12 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
             together = ranks.sum_tensor(torch.cat([sums, others])).tolist()
             loss_value, *figures, stopping, joules = together
             norm_value = float(norm)
-            if not (math.isfinite(loss_value) and math.isfinite(norm_value)):
-                checkpoints.finish()
-                raise _diverged(
-                    f"update {run.step + 1:,} of {last_step:,}, at learning rate {lr:.3g}",
-                    loss_value,
-                    norm_value,
-                    checkpoints,
-                )
+            refuse_broken_update(
+                loss_value,
+                norm_value,
+                f"update {run.step + 1:,} of {last_step:,}, at learning rate {lr:.3g}",
+                checkpoints,
+            )
             if spikes.is_spike(loss_value, norm_value):
                 optimizers.drop_gradients()
                 run.skipped.append(run.step + 1)
@@ -274,8 +289,10 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
             measured: dict[str, Any] = {}
             if last or (config.eval_every and run.step % config.eval_every == 0):
                 measured = objective.measure(forward, ranks, micro=micro)
+                now = f"update {run.step:,} of {last_step:,}"
+                refuse_broken_measurement(measured, objective, now, checkpoints)
                 progress.say(
-                    f"update {run.step:,} of {last_step:,}: loss {loss_value:.4f},"
+                    f"{now}: loss {loss_value:.4f},"
                     f" {objective.tell(measured)}, {read / took:,.0f} tokens/s"
                 )
             if last or measured or run.step % config.log_every == 0:
@@ -296,11 +313,11 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                     **measured,
                 )
             if last or stopping or _is_due(config, run.step, time.monotonic() - saved, ranks):
+                # A counter that fails in the middle makes all since the meter began an estimate.
+                run.energy = list(dict.fromkeys([*energy_before, *meter.measured_how()]))
                 save()
                 saved = time.monotonic()
             advance(1)
-            if last and (counted := meter.measured_how()):
-                run.energy = f"{counted.how}: {counted.of}"
             if stopping and not last:
                 checkpoints.finish()
                 if ranks.is_first:
@@ -349,19 +366,6 @@ def _largest_micro_batch(
         optimizers.drop_gradients()
 
 
-def _compile(forward: Forward, example: Rows, say: Callable[[str], None]) -> bool:
-    began = time.monotonic()
-    try:
-        with torch.random.fork_rng():  # a run that goes on has just got its random state back
-            forward.compile_layers(example)
-    except RuntimeError as error:
-        first_line = str(error).strip().partition("\n")[0]
-        say(f"torch.compile failed ({first_line}); training goes on without it")
-        return False
-    say(f"compiled in {time.monotonic() - began:.0f} s")
-    return True
-
-
 def _refuse_uneven(config: TrainerConfig, ranks: Ranks) -> None:
     if config.blocks_per_batch % ranks.world:
         fitting = [n for n in range(1, ranks.world + 1) if not config.blocks_per_batch % n]
@@ -370,27 +374,6 @@ def _refuse_uneven(config: TrainerConfig, ranks: Ranks) -> None:
             f" ({config.global_batch_size:,} tokens in blocks of {config.sequence_length:,})",
             fix=f"use {fitting[-1]} processes, or another global_batch_size",
         )
-
-
-def _refuse_broken(measured: dict[str, Any], objective: Objective) -> None:
-    if any(isinstance(each, float) and not math.isfinite(each) for each in measured.values()):
-        raise DataError(
-            f"before the first update, the model has {objective.tell(measured)}:"
-            " some of its weights are not numbers, or overflow",
-            fix='read another copy of the model; where precision is "bf16", try "fp32"',
-        )
-
-
-def _diverged(when: str, loss: float, norm: float, checkpoints: Checkpoints) -> MowaError:
-    what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
-    names = checkpoints.names()
-    last = f"the last good checkpoint is {names[-1]}" if names else "there is no checkpoint yet"
-    return MowaError(
-        f"training diverged: {what} in {when}; the update was not made, and {last}",
-        where=str(checkpoints.folder),
-        fix="lower learning_rate (and muon_learning_rate), raise warmup_steps, or set"
-        ' precision = "fp32"; each makes a new run from the start',
-    )
 
 
 def _stopped(reason: str, step: int, steps: int) -> StoppedEarly:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,17 +9,25 @@ import torch
 
 from mowa.errors import MowaError
 from mowa.training._distribution import Ranks
+from mowa.training._resident import forget_peak, peak_resident_bytes
 from mowa.training._trainer_config import TrainerConfig
 
 _FULL = 0.9  # of a GPU's memory: what lies scattered is not all usable
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes that were in use: on the GPU by tensors, on a CPU by the whole process."""
+    """Most bytes since `forget_peak_memory`: of tensors on a GPU, of the process on a CPU."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak_resident_bytes()
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Count from now on: what a process did before a run is not the run's."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        forget_peak()
 
 
 def find_micro_batch(run: Callable[[int], None], *, most: int, ranks: Ranks) -> int:
@@ -51,6 +57,8 @@ def find_micro_batch(run: Callable[[int], None], *, most: int, ranks: Ranks) -> 
             break
         size *= 2
     torch.cuda.empty_cache()
+    # What was too much is no part of the run.
+    torch.cuda.reset_peak_memory_stats()
     return size
 
 

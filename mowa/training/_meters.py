@@ -10,9 +10,14 @@ from typing import Any
 
 import torch
 
-from mowa.execution._energy import WATTS_PER_CORE, Energy, EnergyMeter
+from mowa.execution._energy import WATTS_PER_CORE, EnergyMeter
 from mowa.training._devices import accelerator_called
-from mowa.training._flops import DecoderSizes, model_flops_utilisation, training_flops_per_token
+from mowa.training._flops import (
+    DecoderSizes,
+    Trained,
+    model_flops_utilisation,
+    training_flops_per_token,
+)
 
 
 @dataclass(frozen=True)
@@ -21,32 +26,35 @@ class Meters:
 
     Attributes:
         sizes: Of the model; None where its settings do not say them.
+        trained: What of it is trained; None where all is.
         sequence_length: Of a row.
         peak: Dense operations a second of all devices together; None where it is in no table.
         energy: Counts where this process counts for its node; others count nothing.
-        joules_before: What the run took before it was interrupted.
     """
 
     sizes: DecoderSizes | None
+    trained: Trained | None
     sequence_length: int
     peak: float | None
     energy: EnergyMeter | None
-    joules_before: float = 0.0
 
     def joules(self) -> float:
         """Of this process's node since the meters began."""
         return self.energy.read().joules if self.energy else 0.0
 
-    def measured_how(self) -> Energy | None:
-        """How the energy was found: read from counters, or estimated."""
-        return self.energy.read() if self.energy else None
+    def measured_how(self) -> list[str]:
+        """How the energy was found, read from counters or estimated; empty where none counts."""
+        if self.energy is None:
+            return []
+        counted = self.energy.read()
+        return [f"{counted.how}: {counted.of}"]
 
     def line(self, tokens_per_second: float) -> dict[str, float]:
         """``mfu_palm`` and ``mfu_causal``, where sizes and peak are known; else operations."""
         if self.sizes is None:
             return {}
         flops = {
-            name: training_flops_per_token(self.sizes, self.sequence_length, name)
+            name: training_flops_per_token(self.sizes, self.sequence_length, name, self.trained)
             for name in ("palm", "causal")
         }
         if self.peak is None:
@@ -66,6 +74,7 @@ def meters(
     sizes = None
     if {"hidden_size", "num_attention_heads", "num_hidden_layers"} <= settings.keys():
         sizes = DecoderSizes.of_settings(settings, int(settings["vocab_size"]))
+    trained = Trained.of(model, sizes) if sizes else None
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     known = None
     if device.type == "cuda":
@@ -78,12 +87,12 @@ def meters(
     peak = known.peak(precision) if known else None
     counts = int(os.environ.get("LOCAL_RANK", "0")) == 0
     if not counts:
-        yield Meters(sizes, sequence_length, peak and peak * world, None)
+        yield Meters(sizes, trained, sequence_length, peak and peak * world, None)
         return
     with EnergyMeter(
         gpus=_gpus(local) if device.type == "cuda" else [], watts=watts, watts_are=watts_are
     ) as energy:
-        yield Meters(sizes, sequence_length, peak and peak * world, energy)
+        yield Meters(sizes, trained, sequence_length, peak and peak * world, energy)
 
 
 def _gpus(count: int) -> list[str]:

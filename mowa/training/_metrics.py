@@ -23,7 +23,7 @@ class MetricsLog:
       where the device's peak is in no table, and with the two measures where they were taken.
 
     Loss is in nats a token, of the update's own batch before the update; tokens, joules and seconds
-    count from the run's beginning; memory is in bytes, the most so far.
+    count from the run's beginning; memory is in bytes, the most since the run began or went on.
 
     Args:
         path: Of the file.

@@ -94,8 +94,12 @@ class NextToken:
         return self.order.read(self.splits, place)
 
     def sizes(self, places: Sequence[Place]) -> Sizes:
-        """Every token of the batch weighs the same, whichever micro-batch it is in."""
-        return Sizes(self.order.targets(places))
+        """Every token of the batch weighs the same, whichever micro-batch it is in.
+
+        A batch may have no target: the last token of a document, alone in the last block. Its loss
+        is 0.
+        """
+        return Sizes(max(self.order.targets(places), 1))
 
     def begin(
         self, forward: Forward, ranks: Ranks, *, micro: int, out: Path, progress: Progress

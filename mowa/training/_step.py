@@ -73,7 +73,7 @@ def how_it_went(trained: dict[str, Any], updates: list[dict[str, Any]]) -> Metri
         "peak_memory": max(line["memory"] for line in updates),
         "seconds": round(trained["seconds"], 1),
         "kwh": round(trained["joules"] / 3.6e6, 6),
-        "kwh_how": trained["energy"],
+        "kwh_how": "; ".join(trained["energy"]),
         **_utilisation(updates),
         **{
             key: trained[key]

@@ -161,3 +161,25 @@ def test_a_probe_stands_beside_the_formula(recipe):
     record = json.loads((folder / "p.json").read_text())
     assert record["probed"] is True
     assert record["peak_bytes"] > record["memory_total"]
+
+
+def test_a_step_that_goes_on_from_a_checkpoint_is_planned_for_what_is_left(recipe, tmp_path):
+    folder = tmp_path / "workspace"
+    Workspace.open(folder, create=True)
+    made = folder / "quickstart" / "before@dev"
+    (made / "checkpoints" / "step-00000400").mkdir(parents=True)
+    record = artifact("before") | {"kind": "model"}
+    (made / "artifact.json").write_text(json.dumps(record))
+    settings = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    (made / "config.json").write_text(json.dumps(settings))
+    text = Path(recipe).read_text()
+    begin, end = text.index("[steps.base]"), text.index("[steps.base.architecture]")
+    step = text[begin:end].replace("steps.base", "steps.longer")
+    reads = next(line for line in step.splitlines() if line.startswith("reads"))
+    step = step.replace(reads, 'reads = ["tokens", "tokenizer", "before"]\nstart = "checkpoint"')
+    before = text[begin : text.index("\n[steps.", end + 1)].replace("steps.base", "steps.before")
+    Path(recipe).write_text(f"{text}\n{before}\n{step}")
+    shown = plan(*options(recipe), "--step", "longer")
+    assert shown.exit_code == 0
+    assert "204,800" in shown.stdout  # 100 of 500 updates
+    assert "100" in next(line for line in shown.stdout.splitlines() if "updates" in line)

@@ -18,6 +18,7 @@ from mowa.training._loop import _refuse_uneven
 from mowa.training._metrics import read_metrics
 
 ENDING = Path(__file__).with_name("ending_worker.py")
+UNCOMPILING = Path(__file__).with_name("uncompiling_worker.py")
 
 
 def losses(out):
@@ -80,6 +81,16 @@ def test_compiled_layers_are_shared_too(world, tmp_path):
     metrics, said = train(world, tmp_path / "2", 2, compile=True, activation_checkpointing=True)
     assert metrics["compiled"] is True, said
     assert losses(tmp_path / "2") == pytest.approx(losses(tmp_path / "1"), abs=1e-4)
+
+
+@pytest.mark.slow
+def test_where_one_process_cannot_compile_none_does_and_none_waits(world, tmp_path, monkeypatch):
+    train(world, tmp_path / "1", 1)
+    monkeypatch.setattr(_launch, "_WORKER", [str(UNCOMPILING)])
+    metrics, said = train(world, tmp_path / "2", 2, compile=True)
+    assert metrics["compiled"] is False
+    assert any("torch.compile failed (another process could not)" in line for line in said)
+    assert losses(tmp_path / "2") == pytest.approx(losses(tmp_path / "1"), abs=1e-6)
 
 
 @pytest.mark.parametrize(

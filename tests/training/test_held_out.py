@@ -1,15 +1,19 @@
 import math
+import shutil
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
-from tiny_training import tiny_config, write_tokens
+from tiny_training import pretrain, tiny_config, write_tokens
+from transformers import AutoModelForCausalLM
 
 from mowa.model import TokenizerFacts, build
 from mowa.training import TokenSplit
 from mowa.training._distribution import Ranks
 from mowa.training._forward import Forward
 from mowa.training._held_out import HeldOut, bits_per_byte, choose_documents
+from mowa.training._metrics import read_metrics
 from mowa.training._plan import IGNORED
 
 FACTS = TokenizerFacts(300, 0, 1, 2)
@@ -72,3 +76,43 @@ def test_no_held_out_text_has_no_measure(split):
     empty = TokenSplit.open(split._folder, "empty")
     nothing = HeldOut(empty, sequence_length=32, documents=5)
     assert bits_per_byte(forward_of(), [nothing], Ranks(), micro=1).total is None
+
+
+def test_each_of_two_sources_is_measured_by_hand_and_shown(world, tmp_path):
+    """Two shards of held-out documents, of which the second is of another source."""
+    root = tmp_path / "world"
+    shutil.copytree(world / "tokens", root / "tokens")
+    (root / "tokenizer").symlink_to(world / "tokenizer")
+    folder = root / "tokens" / "held_out"
+    second = folder / "b-00000-000.documents.parquet"
+    pl.read_parquet(second).with_columns(source=pl.lit("other")).write_parquet(second)
+    out = root / "out"
+    metrics = pretrain(root, out, steps=2, warmup_steps=0)
+
+    model = AutoModelForCausalLM.from_pretrained(out)
+    sums = {}
+    for source, shard in (("tiny", "a-00000-000"), ("other", "b-00000-000")):
+        ids = np.load(folder / f"{shard}.npy").astype(np.int64)
+        table = pl.read_parquet(folder / f"{shard}.documents.parquet")
+        nats = 0.0
+        for offset, length in table.select("offset", "length").iter_rows():
+            tokens = torch.tensor(ids[offset : offset + length])
+            for begin in range(0, length - 1, 32):
+                window = tokens[begin : begin + 33]
+                with torch.no_grad():
+                    logits = model(window[None, :-1]).logits[0]
+                nats += float(
+                    torch.nn.functional.cross_entropy(logits, window[1:], reduction="sum")
+                )
+        sums[source] = (nats / math.log(2), table["bytes"].sum())
+    expected = {source: bits / size for source, (bits, size) in sums.items()}
+    assert metrics["held_out_bpb_by_source"] == pytest.approx(expected, rel=1e-5)
+    together = [sum(column) for column in zip(*sums.values(), strict=True)]
+    assert metrics["held_out_bpb_after"] == pytest.approx(together[0] / together[1], rel=1e-5)
+
+    page = (out / "report.html").read_text("utf-8")
+    section = page[page.index("Held-out documents of each source") :]
+    before = read_metrics(out / "metrics.jsonl")[0]["held_out_bpb_by_source"]
+    for source, after in metrics["held_out_bpb_by_source"].items():
+        cells = "".join(f'<td class="number">{each:,.4g}</td>' for each in (before[source], after))
+        assert f">{source}</th>{cells}" in section

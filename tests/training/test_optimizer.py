@@ -9,6 +9,7 @@ from mowa.model import TokenizerFacts, build
 from mowa.training._muon import Muon
 from mowa.training._optimizer import Optimizers, parameter_groups
 from mowa.training._schedule import schedule
+from mowa.training._trainer_config import TrainerConfig
 
 FACTS = TokenizerFacts(300, 0, 1, 2)
 
@@ -126,3 +127,12 @@ def test_state_goes_through_plain_tensors_and_back(optimizer, precision):
     names = {key.rpartition("/")[2] for key in state}
     extra = {"momentum_buffer"} if optimizer == "muon" else set()
     assert names == {"step", "exp_avg", "exp_avg_sq"} | extra
+
+
+def test_auto_is_muon_from_scratch_and_adamw_on_a_model_that_is_read():
+    config = tiny_config(optimizer="auto")
+    assert TrainerConfig.model_fields["optimizer"].default == "auto"
+    assert (config.optimizer_for(new=True), config.optimizer_for(new=False)) == ("muon", "adamw")
+    for name in ("adamw", "muon"):
+        chosen = tiny_config(optimizer=name)
+        assert chosen.optimizer_for(new=True) == chosen.optimizer_for(new=False) == name

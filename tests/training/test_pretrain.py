@@ -1,13 +1,10 @@
 import json
 import math
-import random
 import signal
 import socket
 import subprocess
 import sys
-import time
 import types
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,41 +132,6 @@ def test_a_run_stopped_after_any_checkpoint_goes_on_to_the_same_bytes(
         assert weights(tmp_path / f"stopped{stop}") == weights(tmp_path / "whole")
 
 
-@pytest.mark.slow
-def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes(world, tmp_path):
-    """By the clock, whatever it is doing: reading, computing, saving, thinning, exporting."""
-    changes = {"steps": 400, "checkpoint_every_steps": 7, "eval_every": 50, "optimizer": "muon"}
-    command = [sys.executable, DYING, world, tmp_path / "out", "never", "1", json.dumps(changes)]
-    (tmp_path / "out").mkdir()
-    draw = random.Random(0)
-    kills = 0
-    while kills < 20:
-        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        # Importing torch takes some seconds: most kills should find it at work.
-        _wait_for_an_update(tmp_path / "out", running)
-        with suppress(subprocess.TimeoutExpired):
-            running.wait(draw.uniform(0.0, 0.6))
-        if running.poll() is not None:
-            break
-        running.kill()
-        running.communicate()
-        kills += 1
-    assert kills > 3
-    pretrain(world, tmp_path / "out", **changes)
-    pretrain(world, tmp_path / "whole", **changes)
-    assert weights(tmp_path / "out") == weights(tmp_path / "whole")
-    assert lines_of(tmp_path / "out") == lines_of(tmp_path / "whole")
-
-
-def _wait_for_an_update(out, running):
-    size = (out / "metrics.jsonl").stat().st_size if (out / "metrics.jsonl").exists() else 0
-    while running.poll() is None:
-        time.sleep(0.01)
-        path = out / "metrics.jsonl"
-        if path.exists() and path.stat().st_size != size:
-            return
-
-
 def test_tensorboard_gets_what_the_metrics_have(world, tmp_path, monkeypatch):
     written = {}
 
@@ -211,11 +173,19 @@ def trained(world, tmp_path_factory):
     return out, metrics
 
 
-def test_losses_are_the_golden_ones(trained):
-    """A change that is not about computation leaves these as they are."""
-    losses = [line["loss"] for line in read_metrics(trained[0] / "metrics.jsonl") if "loss" in line]
-    assert len(losses) == 30
-    assert losses == pytest.approx(json.loads(GOLDEN.read_text()), abs=1e-3)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_losses_are_the_golden_ones(trained, world, tmp_path, optimizer):
+    """A change that is not about computation leaves these as they are.
+
+    In float32 without a compiler they differ by 2e-6 between torch's kernels for AVX-512, AVX2 and
+    none: 1e-4 holds on any CPU.
+    """
+    out = trained[0]
+    if optimizer == "muon":
+        out = tmp_path / "out"
+        pretrain(world, out, steps=30, optimizer="muon")
+    losses = [line["loss"] for line in read_metrics(out / "metrics.jsonl") if "loss" in line]
+    assert losses == pytest.approx(json.loads(GOLDEN.read_text())[optimizer], abs=1e-4)
 
 
 def test_training_begins_at_chance_and_learns(trained):

@@ -140,8 +140,9 @@ def context_for(folder, progress=None):
 
 def tiny_config(**changes):
     shape = {"hidden_size": 32, "layers": 2, "heads": 4, "kv_heads": 2, "context": 64}
+    changed = changes.pop("architecture", {})
     values = {
-        "architecture": shape | changes.pop("architecture", {}),
+        "architecture": None if changed is None else shape | changed,
         "sequence_length": 32,
         "global_batch_size": 128,
         "steps": 12,

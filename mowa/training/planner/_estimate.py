@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from mowa.errors import UsageError
 from mowa.training._config import PretrainConfig
-from mowa.training._flops import DecoderSizes, training_flops_per_token
+from mowa.training._flops import DecoderSizes, training_flops_per_token, with_defaults
 from mowa.training.planner._calibration import Calibration, Probe
 from mowa.training.planner._machine import Machine
 from mowa.training.planner._memory import Memory, memory_per_device
@@ -42,7 +43,7 @@ class Choice:
 
     Attributes:
         sharding: ``none`` (every device has a whole copy), ``hybrid`` (HSDP: sharded within a node,
-            copied between nodes), ``full`` (FSDP over all devices).
+            or as `shard_processes` says, and copied), ``full`` (FSDP over all devices).
         shards: Devices that share one copy.
         checkpointing: Activations of a layer are made again in the backward pass.
         micro_rows: Rows at once on each device.
@@ -148,6 +149,7 @@ def plan_run(
     vocabulary: int,
     sizes: DecoderSizes | None = None,
     epoch_tokens: int | None,
+    done: int = 0,
     machine: Machine,
     mfu: float = 0.4,
     probed: Probe | None = None,
@@ -163,21 +165,23 @@ def plan_run(
         vocabulary: Tokens of its tokenizer.
         sizes: Of the model, where the step reads one.
         epoch_tokens: Training tokens of one epoch; needed where `config` counts in epochs.
+        done: Updates of the checkpoint that the step goes on from, which `steps` counts too.
         machine: Where.
         mfu: Share of the peak by the convention of PaLM, taken where there is no probe.
         probed: Of this very model and device.
-        sharding: As wished; None: the least that fits.
-        checkpointing: As wished; None: only where nothing else fits.
+        sharding: As wished; None: as `shard_processes` says, else the least that fits.
+        checkpointing: As wished; None: where `activation_checkpointing` says so, else only where
+            nothing else fits.
         price: Of one device for one hour.
         pue: Power of the whole centre by that of its computers.
 
     Raises:
-        UsageError: Where the tokens are not known, the device lacks the precision, or the devices
-            are more than the rows of an update.
+        UsageError: Where the tokens are not known, no update is left, the device lacks the
+            precision, or the devices are more than the rows of an update or cannot be divided so.
     """
     sizes = sizes or sizes_of(config, vocabulary)
     length = config.sequence_length
-    rows, updates = _rows_and_updates(config, epoch_tokens)
+    rows, updates = _rows_and_updates(config, epoch_tokens, done)
     if machine.count > config.blocks_per_batch:
         raise UsageError(
             f"an update has {config.blocks_per_batch:,} rows of {length:,} tokens, fewer than"
@@ -257,17 +261,44 @@ def sizes_of(config: PretrainConfig, vocabulary: int) -> DecoderSizes:
     if config.architecture is not None:
         return DecoderSizes.of(config.architecture, vocabulary)
     if config.family is not None:
-        return DecoderSizes.of_settings(config.family.settings, vocabulary)
+        settings = config.family.settings | {"model_type": config.family.name}
+        return DecoderSizes.of_settings(with_defaults(settings), vocabulary)
     raise UsageError(
         "the step goes on from a model that is not built yet, and its sizes are not known",
         fix="plan the step that makes that model, or run it first",
     )
 
 
-def _rows_and_updates(config: PretrainConfig, epoch_tokens: int | None) -> tuple[int, int]:
+def updates_before(config: PretrainConfig, model: Path) -> int:
+    """How many updates were made before the step begins, which reads the model in this folder.
+
+    Raises:
+        UsageError: Where it goes on from a checkpoint, and there is none.
+    """
+    if config.start != "checkpoint":
+        return 0
+    steps = [int(path.name.removeprefix("step-")) for path in model.glob("checkpoints/step-*")]
+    if not steps:
+        raise UsageError(
+            'start = "checkpoint", but the model has no checkpoint',
+            where=str(model),
+            fix="read a model that was trained with keep_optimizer = true",
+        )
+    return max(steps)
+
+
+def _rows_and_updates(
+    config: PretrainConfig, epoch_tokens: int | None, done: int
+) -> tuple[int, int]:
     """As the packing plan counts them."""
     if config.steps is not None:
-        return config.steps * config.blocks_per_batch, config.steps
+        if config.steps <= done:
+            raise UsageError(
+                f"steps {config.steps} is not above the {done:,} updates of the checkpoint",
+                fix="steps counts all updates, those before the checkpoint too",
+            )
+        left = config.steps - done
+        return left * config.blocks_per_batch, left
     assert config.epochs is not None
     if not epoch_tokens:
         raise UsageError(
@@ -296,9 +327,12 @@ def _choose(
 ) -> Choice:
     """The first way that fits: the least sharding, no checkpointing, the most rows at once."""
     wished = micro_rows or config.micro_batch_size or machine.micro_rows(config)
+    if checkpointing is None and config.activation_checkpointing:
+        checkpointing = True
+    rows_of_update = math.ceil(config.blocks_per_batch / machine.count)
     tried: Choice | None = None
     for again in (False, True) if checkpointing is None else (checkpointing,):
-        for way, shards in _ways(machine, sharding):
+        for way, shards in _ways(config, machine, sharding):
             for rows in _micro_rows(config, machine, wished):
                 memory = memory_per_device(
                     sizes,
@@ -307,6 +341,7 @@ def _choose(
                     micro_tokens=rows * config.sequence_length,
                     row_tokens=None if machine.on_gpu else config.sequence_length,
                     shards=shards,
+                    passes=math.ceil(rows_of_update / rows),
                     checkpointing=again,
                 )
                 fits = None if machine.bytes is None else memory.total <= _USABLE * machine.bytes
@@ -317,8 +352,18 @@ def _choose(
     return tried
 
 
-def _ways(machine: Machine, wished: Sharding | None) -> list[tuple[Sharding, int]]:
+def _ways(
+    config: PretrainConfig, machine: Machine, wished: Sharding | None
+) -> list[tuple[Sharding, int]]:
     ways: list[tuple[Sharding, int]] = [("none", 1)]
+    group = config.shard_processes
+    if wished is None and group is not None and machine.count > 1:
+        if machine.count % group:
+            raise UsageError(
+                f"shard_processes {group} does not divide the {machine.count:,} devices",
+                fix="change it (--set), or say another --sharding or --gpus",
+            )
+        return [("full" if group == machine.count else "hybrid" if group > 1 else "none", group)]
     if machine.count > 1:
         if machine.count > machine.per_node:
             ways.append(("hybrid", machine.per_node))

@@ -36,7 +36,10 @@ class Memory:
         weights: float32 masters, or this device's shard of them.
         casts: Weights in bf16, as they are multiplied: all of them, or with sharding two layers,
             one at work and one on its way, and the embeddings.
-        gradients: float32, or this device's shard and one whole layer.
+        gradients: float32, or this device's shard and one whole layer. Where an update has more
+            than one pass, nothing is added up among the devices before the last: until then every
+            device keeps the sums of all gradients whole, and in the last pass they give way to the
+            shard, layer by layer.
         moments: The optimizer's state: AdamW two float32 a weight, Muon one for layers' matrices.
         activations: What autograd keeps of one micro-batch.
         logits: Of one chunk of the loss.
@@ -63,6 +66,7 @@ def memory_per_device(
     micro_tokens: int,
     row_tokens: int | None = None,
     shards: int = 1,
+    passes: int = 1,
     checkpointing: bool = False,
 ) -> Memory:
     """The peak by formula; buffers of the libraries and fragmentation come on top.
@@ -74,6 +78,7 @@ def memory_per_device(
         micro_tokens: Tokens that go through the model at once on one device.
         row_tokens: Tokens of a row, on a CPU; None on a GPU, whose attention keeps no pairs.
         shards: Devices that share one copy of weights, gradients and moments; 1: none do.
+        passes: Micro-batches of one update on one device.
         checkpointing: Only the input of every layer is kept, and one layer at a time made again
             (Chen et al. 2016).
     """
@@ -95,7 +100,7 @@ def memory_per_device(
     return Memory(
         weights=_FLOAT * whole / shards,
         casts=casts,
-        gradients=_FLOAT * whole / shards + one_layer,
+        gradients=_FLOAT * whole / (shards if passes == 1 else 1) + one_layer,
         moments=moments / shards,
         activations=_activations(
             sizes, precision, micro_tokens, row_tokens=row_tokens, checkpointing=checkpointing

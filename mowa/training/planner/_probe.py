@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import asdict
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from mowa.errors import MowaError, UsageError
 from mowa.training._config import PretrainConfig
 from mowa.training._flops import DecoderSizes
+from mowa.training._resident import resident_bytes
 from mowa.training.planner._calibration import Probe
 from mowa.training.planner._estimate import optimizer_of, sizes_of
 
@@ -36,13 +35,18 @@ def probe(config: PretrainConfig, vocabulary: int, *, updates: int = UPDATES) ->
     with the probe, so its peak is that of the training alone.
 
     Raises:
-        UsageError: Where torch is not installed.
+        UsageError: Where torch is not installed, or the step reads its model.
         MowaError: Where the updates do not end well, for want of memory above all.
     """
     if find_spec("torch") is None or find_spec("transformers") is None:
         raise UsageError(
             "a probe trains for a moment, which needs torch",
             fix="pip install 'mowa[train]', or plan without --probe",
+        )
+    if config.architecture is None and config.family is None:
+        raise UsageError(
+            "a probe makes the step's model anew, and this step reads one",
+            fix="plan without --probe",
         )
     order = {"config": config.model_dump(mode="json"), "vocabulary": vocabulary, "updates": updates}
     ran = subprocess.run(  # noqa: S603 - this very file
@@ -79,8 +83,11 @@ def measure(  # noqa: PLR0915 - one update after another
     # Not used here, but a part of what the step holds.
     import mowa.training._pretrain  # noqa: F401
     from mowa.model import TokenizerFacts, build, build_family
+    from mowa.training._compilation import compile_layers
+    from mowa.training._distribution import Ranks
     from mowa.training._forward import Forward, stack
-    from mowa.training._optimizer import Optimizers
+    from mowa.training._memory import peak_memory
+    from mowa.training._optimizer import Optimizers, trained_part
     from mowa.training._plan import Block
     from mowa.training._runtime import (
         choose_device,
@@ -98,7 +105,7 @@ def measure(  # noqa: PLR0915 - one update after another
         config.blocks_per_batch,
     )
     count = min(math.ceil(config.blocks_per_batch / rows_at_once), _MICRO_BATCHES)
-    base = 0.0 if on_gpu else _resident_bytes("VmRSS")
+    base = 0.0 if on_gpu else float(resident_bytes())
 
     with numerics(threads=config.threads, seed=config.seed):
         facts = TokenizerFacts(vocabulary, 0, 1, 2)
@@ -108,8 +115,7 @@ def measure(  # noqa: PLR0915 - one update after another
             assert config.architecture is not None
             model = build(config.architecture, facts, config.seed)
         forward = Forward(model, device=device, precision=precision, sequence_length=length)
-        if config.activation_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+        trained_part(model, config, lambda _: None)
         optimizer = optimizer_of(config)
         optimizers = Optimizers(
             model, config, steps=updates, precision=precision, optimizer=optimizer
@@ -122,13 +128,7 @@ def measure(  # noqa: PLR0915 - one update after another
             block.input_ids[:], block.labels[:], block.segments[:] = ids[:-1], ids[1:], 0
             blocks.append(block)
         rows = stack(blocks, device)
-        compiled = False
-        if config.compile:
-            try:
-                forward.compile_layers(rows)
-                compiled = True
-            except RuntimeError:
-                compiled = False
+        compiled = config.compile and compile_layers(forward, rows, Ranks(), lambda _: None)
         model.train()
 
         def now() -> float:
@@ -150,7 +150,7 @@ def measure(  # noqa: PLR0915 - one update after another
             optimizers.step()
             optimizer_seconds.append(now() - began)
 
-    peak = float(torch.cuda.max_memory_allocated(device)) if on_gpu else _resident_bytes("VmHWM")
+    peak = float(peak_memory(device))
     first = min(_FIRST, updates - 1)
     return Probe(
         sizes=sizes_of(config, vocabulary),
@@ -166,19 +166,6 @@ def measure(  # noqa: PLR0915 - one update after another
         base_bytes=base,
         peak_bytes=peak,
     )
-
-
-def _resident_bytes(which: str) -> float:
-    """Memory of this process: now (VmRSS) or at most (VmHWM).
-
-    Linux's own counter first: `getrusage` hands on the peak of the process that started this one.
-    """
-    try:
-        lines = Path("/proc/self/status").read_text("ascii").splitlines()
-        return next(float(line.split()[1]) * 1024 for line in lines if line.startswith(which))
-    except (OSError, StopIteration):
-        size = 1 if sys.platform == "darwin" else 1024
-        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * size)
 
 
 def _median(values: list[float]) -> float:

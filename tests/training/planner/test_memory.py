@@ -1,9 +1,15 @@
+from contextlib import contextmanager
+
 import pytest
 import torch
+import torch.distributed as dist
 from tiny_training import tiny_config
+from torch._C._distributed_c10d import HashStore
+from torch.distributed.device_mesh import init_device_mesh
 
 from mowa.model import ArchitectureConfig, TokenizerFacts, build
 from mowa.training._blocked import BLOCKED
+from mowa.training._distribution import Ranks, reduce_gradients_next, share
 from mowa.training._flops import DecoderSizes
 from mowa.training._forward import Forward, stack
 from mowa.training._optimizer import Optimizers
@@ -126,3 +132,42 @@ def test_logits_are_made_in_chunks():
     )
     assert small.logits == 16 * 512 * 32000
     assert large.logits == 16 * 2**24
+
+
+def test_gradients_are_whole_until_the_last_of_several_passes():
+    """As FSDP2 keeps them, here in one process: whole, and in float32."""
+    layers = DecoderSizes.of(tiny_config().architecture, VOCABULARY)
+    with one_process() as ranks:
+        model = build(tiny_config().architecture, TokenizerFacts(VOCABULARY, 0, 1, 2), 0)
+        cpu = torch.device("cpu")
+        forward = Forward(model, device=cpu, precision="bf16", sequence_length=32, autocast=False)
+        share(forward, ranks)
+        block = Block.empty(32)
+        block.labels[:-1] = block.input_ids[1:]
+        for _ in range(2):
+            reduce_gradients_next(forward, ranks, wanted=False)
+            torch.autograd.backward(forward(stack([block], cpu)))
+        groups = [*forward.layers, forward]
+        kept = [
+            parameter.unsharded_accumulated_grad_data
+            for group in groups
+            for parameter in group._get_fsdp_state()._fsdp_param_group.fsdp_params
+        ]
+        assert all(gradient.dtype == torch.float32 for gradient in kept)
+        held = sum(gradient.nbytes for gradient in kept)
+    one, several = (
+        memory_per_device(
+            layers, optimizer="adamw", precision="bf16", micro_tokens=32, shards=4, passes=passes
+        ).gradients
+        for passes in (1, 3)
+    )
+    assert several - one == held * 3 / 4
+
+
+@contextmanager
+def one_process():
+    dist.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
+    try:
+        yield Ranks(0, 1, init_device_mesh("cpu", (1,), mesh_dim_names=("shard",)))
+    finally:
+        dist.destroy_process_group()

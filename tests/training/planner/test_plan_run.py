@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from tiny_training import tiny_config
 
 from mowa.errors import UsageError
-from mowa.training import PretrainConfig
-from mowa.training._flops import training_flops_per_token
+from mowa.model import FamilyConfig, TokenizerFacts, build_family
+from mowa.training import PretrainConfig, _flops
+from mowa.training._flops import DecoderSizes, training_flops_per_token, with_defaults
 from mowa.training._plan import PackingPlan
-from mowa.training.planner import PUBLISHED, parse_gpus, plan_run, this_machine
+from mowa.training.planner import PUBLISHED, parse_gpus, plan_run, this_machine, updates_before
+from mowa.training.planner._estimate import sizes_of
 
 BIELIK = {
     "hidden_size": 4096, "layers": 32, "heads": 32, "kv_heads": 8, "ffn_size": 14336,
@@ -71,6 +73,102 @@ def test_checkpointing_is_the_last_resort():
     assert (found.checkpointing, found.micro_rows, found.fits) == (True, 1, True)
     assert plan("8xH100", long, checkpointing=False).choice.fits is False
     assert plan("RTX4090").choice.fits is False
+
+
+def test_several_passes_need_room_for_undivided_gradients():
+    one, four = (
+        plan("8xH100", bielik(global_batch_size=8 * 4096 * each, micro_batch_size=1)).choice.memory
+        for each in (1, 4)
+    )
+    parameters = 7_241_732_096
+    assert four.gradients - one.gradients == 4 * parameters * 7 / 8
+    assert four.total - one.total == four.gradients - one.gradients
+
+
+def test_what_the_recipe_says_of_sharding_and_checkpointing_is_planned():
+    assert plan("8xH100", bielik(activation_checkpointing=True)).choice.checkpointing is True
+    assert (
+        plan("8xH100", bielik(activation_checkpointing=True), checkpointing=False)
+        .choice.checkpointing
+        is False
+    )  # fmt: skip
+    for group, way in ((2, "hybrid"), (8, "full"), (1, "none")):
+        choice = plan("8xH100", bielik(shard_processes=group)).choice
+        assert (choice.sharding, choice.shards) == (way, group)
+    assert plan("8xH100", bielik(shard_processes=2), sharding="full").choice.shards == 8
+    assert plan("1xH100", bielik(shard_processes=8)).choice.shards == 1
+    with pytest.raises(UsageError, match="shard_processes 3 does not divide the 8 devices"):
+        plan("8xH100", bielik(shard_processes=3))
+
+
+def test_a_family_has_the_sizes_of_transformers_own_configuration():
+    """What the recipe leaves out is the family's default: a head's size, experts, tied matrices."""
+    given = {
+        "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "intermediate_size": 96, "max_position_embeddings": 64,
+    }  # fmt: skip
+    for name, told in {
+        "qwen3": {"head": 128, "kv_heads": 32, "experts": 1, "tied": False},
+        "gemma3_text": {"head": 256, "kv_heads": 4, "experts": 1, "tied": True},
+        "mixtral": {"head": 16, "kv_heads": 8, "experts": 8, "active_experts": 2},
+    }.items():
+        family = FamilyConfig(name=name, settings=given)
+        config = tiny_config(architecture=None, family={"name": name, "settings": given})
+        sizes = sizes_of(config, 300)
+        assert {key: getattr(sizes, key) for key in told} == told
+        if name == "gemma3_text":
+            model = build_family(family, TokenizerFacts(300, 0, 1, 2), 0)
+            matrices = sum(
+                p.numel() for key, p in model.named_parameters() if ".layers." in key and p.ndim > 1
+            )
+            assert sizes.layers * sizes.layer_matrices == matrices
+
+
+def test_without_transformers_a_family_has_the_sizes_that_the_recipe_says(monkeypatch):
+    monkeypatch.setattr(_flops, "find_spec", lambda _: None)
+    settings = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    family = {"name": "qwen3", "settings": settings}
+    assert sizes_of(tiny_config(architecture=None, family=family), 300).head == 16
+
+
+def test_a_family_that_transformers_does_not_know_or_cannot_make():
+    settings = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    unknown = settings | {"model_type": "no-such-family"}
+    assert with_defaults(unknown) == unknown
+    with pytest.raises(UsageError, match="transformers cannot make a 'qwen3'"):
+        with_defaults(settings | {"model_type": "qwen3", "num_hidden_layers": "x"})
+
+
+def test_a_model_that_was_written_has_the_same_sizes_by_its_settings(tmp_path):
+    family = FamilyConfig(
+        name="qwen3",
+        settings={"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4},
+    )
+    model = build_family(family, TokenizerFacts(300, 0, 1, 2), 0)
+    model.config.save_pretrained(tmp_path)
+    written = json.loads((tmp_path / "config.json").read_text())
+    whole = DecoderSizes.of_settings(model.config.to_dict(), 300)
+    assert DecoderSizes.of_settings(with_defaults(written), 300) == whole
+    few = {"model_type": "qwen3", **family.settings}
+    assert DecoderSizes.of_settings(with_defaults(few), 300) == whole
+
+
+def test_updates_before_the_checkpoint_are_not_planned_again(tmp_path):
+    config = tiny_config(architecture=None, start="checkpoint")
+    for name in ("step-00000004", "step-00000010", ".step-00000011.partial"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    assert updates_before(config, tmp_path) == 10
+    assert updates_before(tiny_config(), tmp_path) == 0
+    sizes = sizes_of(tiny_config(), 300)
+    made = plan("H100", config, vocabulary=300, sizes=sizes, done=10)
+    assert (made.updates, made.tokens) == (2, 2 * 128)
+    with pytest.raises(UsageError, match="steps 12 is not above the 12 updates"):
+        plan("H100", config, vocabulary=300, sizes=sizes, done=12)
+    with pytest.raises(UsageError, match="no checkpoint"):
+        updates_before(config, tmp_path / "elsewhere")
+    epochs = tiny_config(architecture=None, start="checkpoint", epochs=1.0, warmup_steps=0)
+    again = plan("H100", epochs, vocabulary=300, sizes=sizes, done=10, epoch_tokens=1024)
+    assert again.updates == 8
 
 
 def test_more_devices_than_rows_are_refused():

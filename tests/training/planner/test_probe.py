@@ -1,7 +1,9 @@
 import pytest
+import torch
 from tiny_training import tiny_config
 
 from mowa.errors import MowaError, UsageError
+from mowa.training._forward import Forward
 from mowa.training.planner import Calibration, plan_run, probe, this_machine
 from mowa.training.planner import _probe as module
 
@@ -51,3 +53,27 @@ def test_without_torch_a_probe_says_what_to_install(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="needs torch"):
         probe(tiny_config(), 300)
+
+
+def test_a_step_that_reads_its_model_is_not_probed():
+    with pytest.raises(UsageError, match="makes the step's model anew, and this step reads one"):
+        probe(tiny_config(architecture=None), 300)
+
+
+def test_what_is_frozen_is_frozen_in_the_probe():
+    with pytest.raises(UsageError, match="no parameter is named like"):
+        module.measure(tiny_config(freeze=["*.mpl.*"]), 300, updates=2)
+
+
+@pytest.mark.parametrize(("error", "told"), [(RuntimeError, False), (torch.OutOfMemoryError, None)])
+def test_a_probe_goes_on_without_a_compiler_but_not_without_memory(monkeypatch, error, told):
+    def broken(*_, **__):
+        raise error("what torch says")
+
+    monkeypatch.setattr(Forward, "compile_layers", broken)
+    config = tiny_config(compile=True)
+    if told is None:
+        with pytest.raises(torch.OutOfMemoryError):
+            module.measure(config, 300, updates=2)
+    else:
+        assert module.measure(config, 300, updates=2).compiled is told
