@@ -119,8 +119,68 @@ def test_preferences_are_judged_in_both_orders_kept_turned_round_or_dropped(tmp_
     assert metrics["counts"] == {"turned round": 1}
     assert metrics["reasons"] == {"tie or small gap": 2}
     assert len(server.asked) == 4 * 2 * 2
-    said = json.loads(found[1].details)["made"][0]["judges"][0]
-    assert (said["scores"], said["said"]) == ([2.0, 8.0], [[2.0, 8.0], [8.0, 2.0]])
+    (kept,), (step,) = (json.loads(one.details)["made"] for one in found)
+    assert "turned_round" not in kept
+    assert step["turned_round"] is True
+    said = step["judges"][0]
+    assert (said["scores"], said["said"]) == ([8.0, 2.0], [[8.0, 2.0], [2.0, 8.0]])
+
+
+def made_pair(number, chosen, rejected, **more):
+    """A preference as `pair-dialogues` leaves it, with what others said of its answers."""
+    facts = {"chosen_rank": 1, "rejected_rank": 2, "topic": "młyn", "rejected_by": "nikt"}
+    step = {"step": "pair-dialogues", "chosen": chosen, "rejected": rejected, "scores": [9, 3]}
+    details = json.dumps({**facts, "made": [step, *more.pop("steps", [])]})
+    said = {"origin": chosen["origin"], "model": chosen["model"], "review": "accepted", **more}
+    return dataclasses.replace(pair(number, 2, 8), **said, details=details)
+
+
+HUMAN = {"origin": "human", "model": None, "given": True}
+STRONG = {"origin": "generated", "model": "mocny", "answer": "f0"}
+WEAK = {"origin": "generated", "model": "słaby", "answer": "a1"}
+
+
+def test_a_preference_that_is_turned_round_turns_all_that_belongs_to_its_answers(tmp_path):
+    scored = {"scores": [7, 3], "said": [[7, 4], [2, 7]]}
+    earlier = {"step": "judge-dialogues", "judges": [{"model": "inny", **scored}]}
+    translated = {"step": "translate-dialogues", "model": "tłumacz"}
+    original = {"chosen": "Well.", "rejected": "Bad.", "model": "x"}
+    in_polish = made_pair("c", STRONG, WEAK, steps=[translated], origin="translated")
+    in_polish = dataclasses.replace(
+        in_polish,
+        model="tłumacz",
+        details=json.dumps({**json.loads(in_polish.details), "original": original}),
+    )
+    foreign = dataclasses.replace(pair("d", 1, 9), model="mieszany", details="no JSON")
+    _, found, _ = judge(
+        tmp_path,
+        [
+            made_pair("a", STRONG, WEAK, steps=[earlier]),
+            made_pair("b", WEAK, HUMAN),
+            in_polish,
+            foreign,
+        ],
+    )
+    assert [(one.id, one.origin, one.model, one.review) for one in found] == [
+        ("a", "generated", "słaby", "none"),
+        ("b", "human", None, "none"),
+        ("c", "translated", "tłumacz", "none"),
+        ("d", "human", "mieszany", "none"),
+    ]
+    assert all(worth(one.chosen) > worth(one.rejected) for one in found)
+    first, second, third, fourth = (json.loads(one.details) for one in found)
+    pairing, before, now = first["made"]
+    assert (pairing["chosen"], pairing["rejected"]) == (WEAK, STRONG)
+    assert pairing["scores"] == [9, 3]  # of the answers in the order of the models
+    assert before["judges"][0]["scores"] == [3, 7]
+    assert before["judges"][0]["said"] == [[2, 7], [7, 4]]
+    assert "turned_round" not in before
+    assert now["turned_round"] is True
+    assert (first["chosen_rank"], first["rejected_rank"]) == (2, 1)
+    assert (first["topic"], first["rejected_by"]) == ("młyn", "nikt")
+    assert second["made"][0]["rejected"] == WEAK
+    assert third["original"] == {"chosen": "Bad.", "rejected": "Well.", "model": "x"}
+    assert fourth["before"] == "no JSON"
 
 
 def test_a_judge_who_likes_what_comes_first_decides_nothing(tmp_path):
@@ -189,8 +249,13 @@ def answering(path, body, number):
     return turn(f"Model odpowiada, że ta odpowiedź jest warta {body['model'][1:]}.")
 
 
-def make_pairs(folder, script=answering, *, names=("m3", "m9", "m6"), judged=True, **options):
-    write_dialogues(folder / "in", [single("a", 1), talk("b", "Kto?", "Wójt.", "Co?", "Młyn.")])
+ASKED = [single("a", 1), talk("b", "Kto?", "Wójt.", "Co?", "Młyn.")]
+
+
+def make_pairs(
+    folder, script=answering, *, names=("m3", "m9", "m6"), judged=True, given=ASKED, **options
+):
+    write_dialogues(folder / "in", given)
     with serving(script) as server:
         config = PairDialoguesConfig(
             models=[ModelConfig(name=name, url=server.url, retries=0) for name in names],
@@ -221,6 +286,26 @@ def test_without_judges_the_order_of_the_models_decides_and_the_given_answer_is_
     _, found, _ = make_pairs(tmp_path, names=("m6",), judged=False, with_given=True)
     assert found[0].chosen == "Odpowiedź warta 1"
     assert worth(found[0].rejected) == 6
+
+
+def test_a_given_answer_that_is_chosen_keeps_its_origin_and_its_model(tmp_path):
+    given = [dataclasses.replace(single("a", 7), origin="translated", model="tłumacz")]
+    given += [single("b", 7), single("c", 1)]
+    _, found, _ = make_pairs(tmp_path, names=("m4",), with_given=True, given=given)
+    assert [(one.id, one.origin, one.model) for one in found] == [
+        ("a-pair", "translated", "tłumacz"),
+        ("b-pair", "human", None),
+        ("c-pair", "generated", "m4"),
+    ]
+    steps = [json.loads(one.details)["made"][0] for one in found]
+    told = [[(step[of]["origin"], step[of]["model"]) for of in ("chosen", "rejected")]
+            for step in steps]  # fmt: skip
+    assert told == [
+        [("translated", "tłumacz"), ("generated", "m4")],
+        [("human", None), ("generated", "m4")],
+        [("generated", "m4"), ("human", None)],
+    ]
+    assert [step["chosen"].get("given", False) for step in steps] == [True, True, False]
 
 
 def test_answers_that_are_none_are_left_out_and_one_is_too_few(tmp_path):

@@ -15,7 +15,7 @@ from mowa.instructions._dialogue import Dialogue
 from mowa.instructions._files import read_dialogues
 from mowa.instructions.making._config import JudgeDialoguesConfig
 from mowa.instructions.making._desk import Desk, Work
-from mowa.instructions.making._details import with_step
+from mowa.instructions.making._details import steps_of, turned_round, with_step
 from mowa.instructions.making._made import Outcome, Reject, open_journal, rejected, write_made
 from mowa.instructions.making._scores import (
     Judge,
@@ -90,9 +90,37 @@ def judged(dialogue: Dialogue, by: Sequence[Judge], config: JudgeDialoguesConfig
     if isinstance(found, Reject):
         return Outcome((), (*rejects, found), +counts)
     said = about_verdicts(by, verdicts, pairs=dialogue.is_preference)
-    step = {"step": "judge-dialogues", "judges": said}
+    step: dict[str, Any] = {"step": "judge-dialogues", "judges": said}
+    is_wrong = dialogue.is_preference and fmean(_gaps(verdicts)) < 0
+    if is_wrong:
+        counts["turned round"] += 1
+        step["turned_round"] = True
     kept = replace(found, details=with_step(found.details, step))
-    return Outcome((kept,), tuple(rejects), +counts)
+    return Outcome((turned(kept) if is_wrong else kept,), tuple(rejects), +counts)
+
+
+def turned(dialogue: Dialogue) -> Dialogue:
+    """A preference the other way round, with all that belongs to each answer.
+
+    Who wrote the answer that is chosen now is told by the last step that paired or translated;
+    where none did, what was said of both stays. No person has reviewed it in this order.
+    """
+    details = turned_round(dialogue.details)
+    origin, model = dialogue.origin, dialogue.model
+    for step in steps_of(details):
+        if step.get("step") == "pair-dialogues" and isinstance(chosen := step.get("chosen"), dict):
+            origin, model = chosen.get("origin", "generated"), chosen.get("model")
+        elif step.get("step") == "translate-dialogues":
+            origin, model = "translated", step.get("model")
+    return replace(
+        dialogue,
+        chosen=dialogue.rejected,
+        rejected=dialogue.chosen,
+        origin=origin,
+        model=model,
+        review="none",
+        details=details,
+    )
 
 
 def nonsense_of(dialogue: Dialogue, verdicts: Sequence[Verdict]) -> list[Reject]:
@@ -161,7 +189,7 @@ def _decide_pair(
     config: JudgeDialoguesConfig,
     counts: Counter[str],
 ) -> Dialogue | Reject:
-    gaps = [verdict.scores[0] - verdict.scores[1] for verdict in verdicts]
+    gaps = _gaps(verdicts)
     said = ", ".join(f"{gap:+g}" for gap in gaps)
     if disagree(gaps):
         counts["judges disagree"] += 1
@@ -169,10 +197,12 @@ def _decide_pair(
     gap = fmean(gaps)
     if gap == 0 or abs(gap) < config.gap:
         return rejected(dialogue.id, "tie or small gap", said, dialogue=dialogue)
-    if gap > 0:
-        return dialogue
-    counts["turned round"] += 1
-    return replace(dialogue, chosen=dialogue.rejected, rejected=dialogue.chosen)
+    return dialogue
+
+
+def _gaps(verdicts: Sequence[Verdict]) -> list[float]:
+    """How much better each judge finds the chosen answer than the rejected one."""
+    return [verdict.scores[0] - verdict.scores[1] for verdict in verdicts]
 
 
 def disagree(gaps: Sequence[float]) -> bool:

@@ -36,8 +36,6 @@ from mowa.instructions.making._scores import (
 from mowa.instructions.making._teacher import Teacher, teachers
 from mowa.workspace import Inputs, Metrics
 
-_GIVEN = "given"
-
 
 def observe(config: PairDialoguesConfig, context: Context, cache: Path | None) -> dict[str, Any]:
     """What the outer world adds to the fingerprint: the hashes of the judges' prompts."""
@@ -79,9 +77,8 @@ def run(config: PairDialoguesConfig, inputs: Inputs, out: Path, context: Context
 
 @dataclass(frozen=True)
 class _Answer:
-    """An answer that may be chosen: who gave it, and what."""
+    """An answer that may be chosen, and what is said of it: its origin, its model and more."""
 
-    model: str
     text: str
     about: dict[str, Any]
 
@@ -132,7 +129,8 @@ def _answers(
     replies = yield asks
     found = []
     if config.with_given and given is not None:
-        found.append(_Answer(dialogue.model or _GIVEN, given, {"model": dialogue.model or _GIVEN}))
+        said = {"given": True, "origin": dialogue.origin, "model": dialogue.model}
+        found.append(_Answer(given, said))
     rejects = []
     for ask, reply in zip(asks, replies, strict=True):
         text = without_thoughts(reply.text)
@@ -146,8 +144,8 @@ def _answers(
         if fault is not None:
             rejects.append(rejected(dialogue.id, *fault, reply=reply, final=False))
             continue
-        about = {**ask.teacher.about(), "answer": reply.id}
-        found.append(_Answer(ask.teacher.name, text, about))
+        about = {"origin": "generated", **ask.teacher.about(), "answer": reply.id}
+        found.append(_Answer(text, about))
     return found, rejects
 
 
@@ -186,8 +184,8 @@ def _preference(
         messages=_prompt_of(dialogue)[0],
         chosen=best.text,
         rejected=worst.text,
-        origin="generated",
-        model=best.model,
+        origin=best.about["origin"],
+        model=best.about["model"],
         review="none",
         details=with_step(dialogue.details, step),
     )
