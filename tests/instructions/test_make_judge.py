@@ -11,6 +11,7 @@ from mowa.instructions import read_dialogues, write_dialogues
 from mowa.instructions.making import (
     JudgeConfig,
     JudgeDialoguesConfig,
+    JudgeModelConfig,
     ModelConfig,
     PairDialoguesConfig,
     _judge,
@@ -50,7 +51,7 @@ def fair(path, body, number):
 
 def judges_at(server, *more):
     """Two judges: one model by two prompts."""
-    model = ModelConfig(name="sędzia", url=server.url, retries=0)
+    model = JudgeModelConfig(name="sędzia", url=server.url, retries=0)
     other = {"prompt": "judge-language", "pair_prompt": "judge-pair-language"}
     return [JudgeConfig(model=model), JudgeConfig(model=model, **other), *more]
 
@@ -237,7 +238,7 @@ def test_a_judge_who_comes_to_reason_is_believed(tmp_path):
 
 
 def test_the_same_judge_twice_is_refused():
-    model = ModelConfig(name="m", url="http://h/v1")
+    model = JudgeModelConfig(name="m", url="http://h/v1")
     with pytest.raises(ValueError, match="two judges are the same"):
         JudgeDialoguesConfig(judges=[JudgeConfig(model=model)] * 2)
 
@@ -323,6 +324,14 @@ def test_answers_that_are_none_are_left_out_and_one_is_too_few(tmp_path):
     assert reasons == {"no answer", "another language"}
 
 
+def test_a_question_in_another_language_is_asked_of_nobody(tmp_path):
+    given = [dataclasses.replace(single("a", 1), language="eng"), single("b", 1)]
+    metrics, found, server = make_pairs(tmp_path, given=given)
+    assert [one.id for one in found] == ["b-pair"]
+    assert metrics["reasons"] == {"another language": 1}
+    assert not any("Pytanie a?" in question_of(body) for _, body, *_ in server.asked)
+
+
 def test_samples_of_one_model_are_drawn_anew_and_small_gaps_make_no_pair(tmp_path):
     def script(path, body, number):
         if body["model"] == "sędzia":
@@ -347,3 +356,17 @@ def test_what_cannot_make_a_preference_is_refused(models, options, why):
     named = [ModelConfig(name=f"m{n}", url="http://h/v1") for n in range(models)]
     with pytest.raises(ValueError, match=why):
         PairDialoguesConfig(models=named, **options)
+
+
+def test_samples_that_are_sure_to_be_the_same_are_refused():
+    judge = JudgeConfig.model_validate({"model": {"name": "m", "url": "http://h/v1"}})
+    assert judge.model.temperature == 0.0
+    model = ModelConfig(name="m", url="http://h/v1", temperature=0.0)
+    with pytest.raises(ValueError, match="several samples at temperature 0"):
+        PairDialoguesConfig(models=[model], samples=2, judges=[judge])
+
+
+@pytest.mark.parametrize("idle", [{"key_from": "KEY"}, {"prices": [1.0, 2.0]}])
+def test_what_is_of_an_address_is_refused_of_a_model_without_one(idle):
+    with pytest.raises(ValueError, match=f"{next(iter(idle))} is for a model at a url"):
+        ModelConfig(name="m", **idle)

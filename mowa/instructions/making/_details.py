@@ -79,5 +79,6 @@ def _turned_step(step: dict[str, Any]) -> dict[str, Any]:
         turned["judges"] = [
             {name: value[::-1] if name in _OF_BOTH else value for name, value in judge.items()}
             for judge in step["judges"]
+            if isinstance(judge, dict)
         ]
     return turned

@@ -36,7 +36,7 @@ def observe(
 ) -> dict[str, Any]:
     """What the outer world adds to the fingerprint: the hash of every prompt."""
     del cache  # prompts are small
-    prompts = read_prompts(config.prompts, "dialogues", context.data)
+    prompts = read_prompts(config.prompts, "dialogues", context.data, config.language)
     return {"prompts": {prompt.name: prompt.digest for prompt in prompts}}
 
 
@@ -48,7 +48,7 @@ def run(config: GenerateDialoguesConfig, inputs: Inputs, out: Path, context: Con
         DataError: Where the corpus has no passage of the length.
         StoppedEarly: Where the budget is used up.
     """
-    prompts = read_prompts(config.prompts, "dialogues", context.data)
+    prompts = read_prompts(config.prompts, "dialogues", context.data, config.language)
     corpus = inputs.one("corpus")
     least, most = config.characters
     passages = choose_passages(corpus.path, config.passages, (least, most), config.seed)

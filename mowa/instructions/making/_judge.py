@@ -39,8 +39,21 @@ def observe(config: JudgeDialoguesConfig, context: Context, cache: Path | None) 
     }
 
 
-def run(config: JudgeDialoguesConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
+def run(
+    config: JudgeDialoguesConfig,
+    inputs: Inputs,
+    out: Path,
+    context: Context,
+    unread: Sequence[Outcome] = (),
+) -> Metrics:
     """Write `dialogues/`, `rejected.parquet`, `statistics.json` and `report.html`.
+
+    Args:
+        config: What is asked, and how.
+        inputs: Dialogues, and models.
+        out: The folder.
+        context: What the run gives.
+        unread: Rows of a file beside these dialogues that are none: they are rejects too.
 
     Raises:
         UsageError: Where a prompt or a model is not as it should be.
@@ -67,7 +80,13 @@ def run(config: JudgeDialoguesConfig, inputs: Inputs, out: Path, context: Contex
                 yield outcome
 
         about = [("by", " and ".join(dict.fromkeys(judge.teacher.name for judge in by)))]
-        return write_made(out, outcomes(), desk.usage, title="Judged dialogues", about=about)
+        return write_made(
+            out,
+            chain(unread, outcomes()),
+            desk.usage,
+            title="Judged dialogues",
+            about=about,
+        )
 
 
 def judged(dialogue: Dialogue, by: Sequence[Judge], config: JudgeDialoguesConfig) -> Work[Outcome]:
@@ -162,6 +181,7 @@ def about_verdicts(
                 "prompt_digest": prompt.digest,
                 "scores": [round(score, 3) for score in verdict.scores],
                 "said": [list(scores) for scores in verdict.said],
+                "asked_again": verdict.counts["judges asked again"],
                 **judge.teacher.about(),
             }
         )

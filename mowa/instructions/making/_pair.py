@@ -40,17 +40,34 @@ from mowa.workspace import Inputs, Metrics
 def observe(config: PairDialoguesConfig, context: Context, cache: Path | None) -> dict[str, Any]:
     """What the outer world adds to the fingerprint: the hashes of the judges' prompts."""
     del cache  # prompts are small
-    return {"prompts": [[single.digest] for single, _ in judge_prompts(config.judges, context)]}
+    return {
+        "prompts": [
+            [single.digest] for single, _ in judge_prompts(config.judges, context, config.language)
+        ]
+    }
 
 
-def run(config: PairDialoguesConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
+def run(
+    config: PairDialoguesConfig,
+    inputs: Inputs,
+    out: Path,
+    context: Context,
+    unread: Sequence[Outcome] = (),
+) -> Metrics:
     """Write `dialogues/`, `rejected.parquet`, `statistics.json` and `report.html`.
+
+    Args:
+        config: What is asked, and how.
+        inputs: Dialogues, and models.
+        out: The folder.
+        context: What the run gives.
+        unread: Rows of a file beside these dialogues that are none: they are rejects too.
 
     Raises:
         UsageError: Where a prompt or a model is not as it should be.
         StoppedEarly: Where the budget is used up.
     """
-    prompts = judge_prompts(config.judges, context)
+    prompts = judge_prompts(config.judges, context, config.language)
     folders = [artifact.path for artifact in inputs.all("dialogues")]
 
     def dialogues() -> Iterator[Dialogue]:
@@ -72,7 +89,9 @@ def run(config: PairDialoguesConfig, inputs: Inputs, out: Path, context: Context
                 yield outcome
 
         about = [("between", " and ".join(dict.fromkeys(model.name for model in models)))]
-        return write_made(out, outcomes(), desk.usage, title="Preferences", about=about)
+        return write_made(
+            out, chain(unread, outcomes()), desk.usage, title="Preferences", about=about
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +106,10 @@ def paired(
     dialogue: Dialogue, models: Sequence[Teacher], by: Sequence[Judge], config: PairDialoguesConfig
 ) -> Work[Outcome]:
     """Have all models answer, the judges score, and make a preference of best and worst."""
+    if dialogue.language not in (None, config.language):
+        # Answers to it would be in its language, and rejected when they are paid for.
+        fault = ("another language", f"the question is in {dialogue.language}")
+        return Outcome((), (rejected(dialogue.id, *fault, dialogue=dialogue),))
     messages, given = _prompt_of(dialogue)
     answers, rejects = yield from _answers(dialogue, messages, given, models, config)
     if len(answers) < 2:
