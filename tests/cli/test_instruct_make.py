@@ -11,11 +11,12 @@ from collections import Counter
 
 import pytest
 
+from mowa.errors import StoppedEarly
 from mowa.execution import Journal
 from mowa.instructions import read_dialogues, to_row, write_dialogues
 from mowa.recipe import Recipe, run
-from tests.inference.scripted_server import serving, turn
-from tests.instructions.made_teachers import good, make_corpus, question_of, talk
+from tests.inference.scripted_server import Reply, serving, turn
+from tests.instructions.made_teachers import good, make_corpus, question_of, talk, translator
 
 
 @pytest.fixture
@@ -80,17 +81,64 @@ def test_a_killed_command_asks_nothing_twice_and_loses_nothing(corpus, tmp_path)
 
 
 def test_a_budget_ends_a_command_with_75_and_the_next_one_goes_on(corpus, tmp_path, mowa):
+    out = tmp_path / "out"
     with serving(good) as server:
-        command = generate(corpus, server, tmp_path / "out", "--max-requests", 12)
+        command = generate(corpus, server, out, "--max-requests", 12)
         for asked in (12, 24):
             code, said = mowa(*command)
             assert (code, len(server.asked)) == (75, asked)
-            assert "0 of 30 are finished" in said.err
-            assert not (tmp_path / "out" / "statistics.json").exists()
+            assert f"{asked} of 30 are finished, {30 - asked} are left" in said.err
+            assert f"what is finished so far lies in {out}/made.unfinished" in said.err
+            assert not (out / "statistics.json").exists()
+            assert not (out / "dialogues").exists()
+            unfinished = list(read_dialogues(out / "made.unfinished"))
+            statistics = json.loads((out / "made.unfinished" / "statistics.json").read_text())
+            assert statistics["items"] == asked == len(unfinished) + statistics["rejected"]
+            assert mowa("instruct", "show", out / "made.unfinished", "-n", 1)[0] == 0
         code, said = mowa(*command)
         assert (code, len(server.asked)) == (0, 30)
     assert "rejected.parquet" in said.out
-    assert len(list(read_dialogues(tmp_path / "out"))) > 0
+    assert list(read_dialogues(out))[: len(unfinished)] == unfinished
+    assert not (out / "made.unfinished").exists()
+
+
+def test_what_was_finished_is_there_when_the_money_ends_and_an_older_set_is_not_lost(
+    corpus, tmp_path, mowa
+):
+    """An endpoint that asks for money in the middle; some dialogues are half translated then."""
+    talks = [talk(f"t{n}", f"What is number {n}?", f"It is {n}.") for n in range(6)]
+    write_dialogues(tmp_path / "set", talks)
+
+    def script(path, body, number):
+        if number > 5:
+            return Reply(402, {"error": "no money"})
+        return translator(path, body, number)
+
+    out = tmp_path / "out"
+    command = ("instruct", "translate", "-o", out, "--concurrency", 1)
+    with serving(translator) as server:
+        command = (*command, "-m", f"{server.url}#m", tmp_path / "set")
+        assert mowa(*command, "--limit", 1)[0] == 0
+        older = (out / "dialogues" / "00000.parquet").read_bytes()
+        server.script = lambda path, body, number: script(path, body, number - 2)
+        code, said = mowa(*command)
+        assert code == 1
+        assert "402" in said.err
+        assert "made.unfinished" in said.err
+        ids = [one.id for one in read_dialogues(out / "made.unfinished")]
+        assert ids == ["t0-pol", "t1-pol", "t2-pol"]  # of t3 one turn is missing
+        assert (out / "dialogues" / "00000.parquet").read_bytes() == older
+        server.script = translator
+        assert mowa(*command)[0] == 0
+        answered = len(set(map(question_and_model, server.asked)))
+    assert len(list(read_dialogues(out))) == 6
+    assert answered == 12
+    assert not (out / "made.unfinished").exists()
+
+
+def question_and_model(asked):
+    _, body, *_ = asked
+    return question_of(body), body["model"]
 
 
 def test_the_key_reaches_the_endpoint_and_nothing_on_disk(corpus, tmp_path, mowa, monkeypatch):
@@ -222,3 +270,28 @@ def test_the_steps_stand_in_a_recipe_and_their_answers_outlive_a_rebuild(corpus,
     assert [item.name for item in judged.inputs] == ["r/asked"]
     steps = [step["step"] for step in json.loads(next(read_dialogues(judged.path)).details)["made"]]
     assert steps == ["generate-dialogues", "judge-dialogues"]
+
+
+def test_what_a_recipe_finished_before_its_budget_ended_can_be_read(corpus, tmp_path):
+    from mowa.workspace import Workspace
+    from tests.instructions.made_teachers import artifact
+
+    workspace = Workspace.open(tmp_path / "workspace", create=True)
+    place = workspace.folder("other/corpus", "dev")
+    place.parent.mkdir(parents=True)
+    corpus.rename(place)
+    (place / "artifact.json").write_text(artifact(place, "corpus", "other/corpus").to_json())
+    unfinished = workspace.root / ".mowa" / "cache" / "r" / "asked.unfinished"
+    with serving(good) as server:
+        generating = RECIPE.format(url=server.url, passages=8).partition("[steps.good]")[0]
+        for budget in ("[steps.asked.budget]\nmax_requests = 5\n", ""):
+            (tmp_path / "r.toml").write_text(generating + budget)
+            recipe = Recipe.load(tmp_path / "r.toml")
+            if budget:
+                with pytest.raises(StoppedEarly, match=r"(?s)5 of 8 .*asked\.unfinished"):
+                    run(recipe, workspace, workers=1)
+                assert len(list(read_dialogues(unfinished))) == 5
+        (result,) = run(recipe, workspace, workers=1)
+        assert len(server.asked) == 8
+    assert len(list(read_dialogues(result.artifact.path))) == 8
+    assert not unfinished.exists()

@@ -69,7 +69,9 @@ def run(config: GenerateDialoguesConfig, inputs: Inputs, out: Path, context: Con
                 yield outcome
 
         about = [("from", corpus.id), ("by", teacher.name)]
-        return write_made(out, outcomes(), desk.usage, title="Generated dialogues", about=about)
+        return write_made(
+            context, out, outcomes(), desk.usage, title="Generated dialogues", about=about
+        )
 
 
 def generated(

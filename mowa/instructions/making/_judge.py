@@ -81,6 +81,7 @@ def run(
 
         about = [("by", " and ".join(dict.fromkeys(judge.teacher.name for judge in by)))]
         return write_made(
+            context,
             out,
             chain(unread, outcomes()),
             desk.usage,

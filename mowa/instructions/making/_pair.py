@@ -90,7 +90,7 @@ def run(
 
         about = [("between", " and ".join(dict.fromkeys(model.name for model in models)))]
         return write_made(
-            out, chain(unread, outcomes()), desk.usage, title="Preferences", about=about
+            context, out, chain(unread, outcomes()), desk.usage, title="Preferences", about=about
         )
 
 

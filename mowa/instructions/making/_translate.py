@@ -87,6 +87,7 @@ def run(
 
         about = [("into", config.language), ("by", teacher.name)]
         return write_made(
+            context,
             out,
             chain(unread, outcomes()),
             desk.usage,
