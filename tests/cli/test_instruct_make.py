@@ -31,30 +31,66 @@ def generate(corpus, server, out, *more):
     )  # fmt: skip
 
 
-def passages_asked(server):
-    return Counter(question_of(body) for _, body, *_ in server.asked)
-
-
 def lines_in(path):
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def test_a_killed_command_asks_nothing_twice_and_loses_nothing(corpus, tmp_path):
+def kill_generate(corpus, server, out):
+    return generate(corpus, server, out), 30, (5, 15)
+
+
+def kill_translate(corpus, server, out):
+    talks = [talk(f"t{n}", f"What is number {n}?", f"It is {n}.") for n in range(10)]
+    write_dialogues(out.parent / "set", talks)
+    command = ("instruct", "translate", out.parent / "set", "-m", f"{server.url}#m", "-o", out)
+    return command, 20, (4, 12)
+
+
+def kill_pairs(corpus, server, out):
+    """Two models answer, then one judge scores each answer twice; the second kill is within."""
+    write_dialogues(out.parent / "set", [talk(f"t{n}", f"Co to {n}?", "To.") for n in range(5)])
+    at = f"{server.url}#"
+    command = (
+        "instruct", "pairs", out.parent / "set", "-m", f"{at}pierwsza", "-m", f"{at}druga",
+        "--judge", f"{at}sędzia", "-o", out,
+    )  # fmt: skip
+    return command, 30, (4, 16)
+
+
+def answer_all(path, body, number):
+    asked = question_of(body)
+    if "Dokument " in asked:
+        return good(path, body, number)
+    return translator(path, body, number) if "Wypowiedź (" in asked else judged(body)
+
+
+def judged(body):
+    """Models that sign what they say, and a judge who likes the one called ``druga``."""
+    asked = question_of(body)
+    if "\nOcena:" not in asked:
+        return turn(f"To jest {body['model']} odpowiedź na pytanie: {asked}")
+    label = "Błędy" if "\nBłędy:" in asked else "Uzasadnienie"
+    return turn(f"{label}: tak\nOcena: {9 if 'druga' in asked else 4}")
+
+
+@pytest.mark.parametrize("prepare", [kill_generate, kill_translate, kill_pairs])
+def test_a_killed_command_asks_nothing_twice_and_loses_nothing(prepare, corpus, tmp_path):
     """What was under way when it was killed is asked again, and nothing else."""
     answered, gate = 0, threading.Event()
 
     def held(path, body, number):
         """Answers so many, and holds the rest until the process is no more."""
-        reply = good(path, body, number)
+        reply = answer_all(path, body, number)
         reply.until = gate if lines_in(answers) >= answered else None
         return reply
 
     out = tmp_path / "out"
     answers = out / "made.answers.jsonl"
     with serving(held) as server:
+        arguments, total, kills = prepare(corpus, server, out)
         command = [sys.executable, "-m", "mowa"]
-        command += list(map(str, generate(corpus, server, out, "--concurrency", 2)))
-        for answered in (5, 15):
+        command += list(map(str, [*arguments, "--concurrency", 2]))
+        for answered in kills:
             gate.clear()
             process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
             while process.poll() is None and (server.at_once < 2 or lines_in(answers) < answered):
@@ -67,17 +103,19 @@ def test_a_killed_command_asks_nothing_twice_and_loses_nothing(corpus, tmp_path)
         journal.close()
         with answers.open("ab") as file:
             file.write(b'{"id": "torn')  # what a kill within a write leaves
-        before, answered = len(server.asked), 31
+        before, answered = len(server.asked), total + 1
         assert subprocess.run(command, check=False, capture_output=True).returncode == 0
-        assert len(server.asked) - before == 30 - done
-        asked = passages_asked(server)
-    assert len(asked) == 30
-    assert 15 <= done < 30
+        assert len(server.asked) - before == total - done
+        asked = Counter(map(question_and_model, server.asked))
+    assert len(asked) == total
+    assert kills[1] <= done < total
     assert sum(count - 1 for count in asked.values()) == before - done
     assert before - done <= 2 * 2  # two kills, two under way at each
     statistics = json.loads((out / "statistics.json").read_text("utf-8"))
-    assert statistics["parts"] == statistics["dialogues"] + statistics["rejected"] == 30
-    assert statistics["models"]["mowa-1"]["answers"] == 30
+    items = {kill_generate: 30, kill_translate: 10, kill_pairs: 5}[prepare]
+    assert statistics["parts"] == statistics["dialogues"] + statistics["rejected"] == items
+    assert sum(used["answers"] for used in statistics["models"].values()) == total
+    assert not (out / "made.unfinished").exists()
 
 
 def test_a_budget_ends_a_command_with_75_and_the_next_one_goes_on(corpus, tmp_path, mowa):
