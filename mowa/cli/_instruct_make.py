@@ -4,55 +4,49 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, add_row, console, grid, show_wide
-from mowa.cli._instruct_sources import artifact_of, dialogues_of
+from mowa.cli._instruct_asking import (
+    MODEL_HELP,
+    Asking,
+    Models,
+    Spending,
+    numbers,
+    refuse_idle_json,
+)
+from mowa.cli._instruct_sources import Rows, artifact_of, checked, dialogues_of, say_unread
+from mowa.cli._option_groups import with_groups
 from mowa.errors import UsageError
 from mowa.workspace import RECORD, Artifact
 
 if TYPE_CHECKING:
-    from mowa.instructions.making import Budget
+    from mowa.instructions.making._made import Outcome
 
-_ModelHelp = "https://host/v1#name, recipe/step of a model, or a folder that holds one."
+# The groups of options, with what they are by default.
+_WRITING = Asking()
+_TRANSLATING = Asking(temperature=0.3, tokens=2048)
+_JUDGING = Asking(temperature=0.0, tokens=512)
+_SPENDING = Spending()
+_ROWS = Rows()
 
 DialoguesArgument = Annotated[
-    str, typer.Argument(help="recipe/step, a folder with dialogues, or a JSON Lines file.")
+    str,
+    typer.Argument(
+        help="recipe/step, a folder with dialogues, or a file of rows: JSON Lines, JSON, Parquet."
+    ),
 ]
 OutOption = Annotated[
     Path, typer.Option("--out", "-o", help="The folder; the same command goes on in it.")
 ]
-ModelOption = Annotated[str, typer.Option("--model", "-m", help=_ModelHelp)]
-ModelsOption = Annotated[
-    list[str], typer.Option("--model", "-m", help=f"{_ModelHelp} Several times.")
-]
-JudgesOption = Annotated[
-    list[str], typer.Option("--judge", help=f"{_ModelHelp} One judges twice, by two prompts.")
-]
-KeyOption = Annotated[
-    str | None, typer.Option(help="Environment variable with the key of the endpoints.")
-]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
 LanguageOption = Annotated[str, typer.Option(help="What answers are to be in, ISO 639-3.")]
-TemperatureOption = Annotated[float, typer.Option(min=0, help="0 takes the likeliest token.")]
-TokensOption = Annotated[int, typer.Option("--tokens", min=1, help="Most tokens of an answer.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Which documents, and which draws.")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="The endpoints can be held to JSON; else labelled lines.")
 ]
-PricesOption = Annotated[
-    str | None, typer.Option(help="Of a million tokens of prompts, and of answers: 0.2,0.6.")
-]
-ConcurrencyOption = Annotated[int, typer.Option(min=1, help="Requests to an endpoint at once.")]
-MaxRequestsOption = Annotated[
-    int | None, typer.Option(min=0, help="Stop after so many requests; the next run goes on.")
-]
-MaxTokensOption = Annotated[int | None, typer.Option(min=0, help="Stop after so many tokens.")]
-MaxCostOption = Annotated[float | None, typer.Option(min=0, help="Stop when so much is spent.")]
 RequireLicenceOption = Annotated[
     bool, typer.Option("--require-licence", help="Reject what has no licence stated.")
 ]
@@ -61,8 +55,10 @@ TakeNdOption = Annotated[
     typer.Option("--take-no-derivatives", help="Use texts whose licence forbids derivatives too."),
 ]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Take the first so many.")]
+JudgeTriesOption = Annotated[int, typer.Option(min=1, help="Ask a judge so often for a score.")]
 
 
+@with_groups
 def generate(
     corpus: Annotated[str, typer.Argument(help="recipe/step of a corpus, or its folder.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -78,18 +74,11 @@ def generate(
     ] = "400,3000",
     tries: Annotated[int, typer.Option(min=1, help="Ask so often for an answer in form.")] = 1,
     language: LanguageOption = "pol",
-    temperature: TemperatureOption = 0.7,
-    tokens: TokensOption = 1024,
-    seed: SeedOption = 0,
     as_json: JsonOption = False,
-    key_from: KeyOption = None,
-    prices: PricesOption = None,
-    concurrency: ConcurrencyOption = 8,
     require_licence: RequireLicenceOption = False,
     take_no_derivatives: TakeNdOption = False,
-    max_requests: MaxRequestsOption = None,
-    max_tokens: MaxTokensOption = None,
-    max_cost: MaxCostOption = None,
+    asking: Asking = _WRITING,
+    spending: Spending = _SPENDING,
 ) -> None:
     """Have MODEL write dialogues about passages of CORPUS.
 
@@ -98,33 +87,26 @@ def generate(
     from mowa.instructions.making import GenerateDialoguesConfig
     from mowa.instructions.making._generate import run
 
-    asking = _Asking(
-        workspace,
-        key_from=key_from,
-        temperature=temperature,
-        tokens=tokens,
-        seed=seed,
-        as_json=as_json,
-        prices=_numbers(prices, "prices"),
-        concurrency=concurrency,
-    )
-    config = _checked(
+    refuse_idle_json([model], as_json=as_json)
+    models = Models(workspace, asking, [model])
+    config = checked(
         GenerateDialoguesConfig,
-        model=asking.model(model),
+        model=models.model(model, as_json=as_json),
         passages=passages,
-        characters=[int(number) for number in _numbers(characters, "characters") or ()],
+        characters=[int(number) for number in numbers(characters, "characters")],
         tries=tries,
-        seed=seed,
+        seed=asking.seed,
         language=language,
         require_licence=require_licence,
         no_derivatives="take" if take_no_derivatives else "reject",
-        budget=_budget(max_requests, max_tokens, max_cost),
+        budget=spending.budget(),
         **({"prompts": _parts(prompts)} if prompts else {}),
     )
-    read = [artifact_of(corpus, "corpus", workspace), *asking.artifacts.values()]
+    read = [artifact_of(corpus, "corpus", workspace), *models.artifacts.values()]
     _make(run, config, read, out)
 
 
+@with_groups
 def translate(
     dialogues: DialoguesArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -138,35 +120,20 @@ def translate(
     tries: Annotated[int, typer.Option(min=1, help="Ask so often for one that passes.")] = 2,
     limit: LimitOption = None,
     language: LanguageOption = "pol",
-    temperature: TemperatureOption = 0.3,
-    tokens: TokensOption = 2048,
-    seed: SeedOption = 0,
-    key_from: KeyOption = None,
-    prices: PricesOption = None,
-    concurrency: ConcurrencyOption = 8,
     require_licence: RequireLicenceOption = False,
     take_no_derivatives: TakeNdOption = False,
-    max_requests: MaxRequestsOption = None,
-    max_tokens: MaxTokensOption = None,
-    max_cost: MaxCostOption = None,
+    rows: Rows = _ROWS,
+    asking: Asking = _TRANSLATING,
+    spending: Spending = _SPENDING,
 ) -> None:
     """Have MODEL translate DIALOGUES turn by turn; code, formulas and placeholders stay."""
     from mowa.instructions.making import TranslateDialoguesConfig
     from mowa.instructions.making._translate import run
 
-    asking = _Asking(
-        workspace,
-        key_from=key_from,
-        temperature=temperature,
-        tokens=tokens,
-        seed=seed,
-        as_json=False,
-        prices=_numbers(prices, "prices"),
-        concurrency=concurrency,
-    )
-    config = _checked(
+    models = Models(workspace, asking, [model])
+    config = checked(
         TranslateDialoguesConfig,
-        model=asking.model(model),
+        model=models.model(model),
         prompt=prompt,
         names=_parts(names),
         tries=tries,
@@ -174,72 +141,67 @@ def translate(
         language=language,
         require_licence=require_licence,
         no_derivatives="take" if take_no_derivatives else "reject",
-        budget=_budget(max_requests, max_tokens, max_cost),
+        budget=spending.budget(),
     )
-    with dialogues_of(dialogues, workspace) as read:
-        _make(run, config, [read, *asking.artifacts.values()], out)
+    with dialogues_of(dialogues, workspace, rows) as (read, unread):
+        _make(run, config, [read, *models.artifacts.values()], out, unread)
 
 
+@with_groups
 def judge(
     dialogues: DialoguesArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     out: OutOption,
-    judges: JudgesOption,
+    judges: Annotated[
+        list[str],
+        typer.Option("--judge", help=f"{MODEL_HELP} One judges twice, by two prompts."),
+    ],
     least: Annotated[float, typer.Option(min=0, max=10, help="Lowest mean score kept.")] = 6.0,
     gap: Annotated[
         float, typer.Option(min=0, max=10, help="Preferences that are less apart are dropped.")
     ] = 2.0,
-    tries: Annotated[int, typer.Option(min=1, help="Ask a judge so often for a score.")] = 3,
-    temperature: TemperatureOption = 0.3,
-    tokens: TokensOption = 512,
-    seed: SeedOption = 0,
+    tries: JudgeTriesOption = 3,
     as_json: JsonOption = False,
-    key_from: KeyOption = None,
-    prices: PricesOption = None,
-    concurrency: ConcurrencyOption = 8,
     require_licence: RequireLicenceOption = False,
-    max_requests: MaxRequestsOption = None,
-    max_tokens: MaxTokensOption = None,
-    max_cost: MaxCostOption = None,
+    rows: Rows = _ROWS,
+    asking: Asking = _JUDGING,
+    spending: Spending = _SPENDING,
 ) -> None:
     """Have judges score DIALOGUES from 0 to 10: answers alone, preferences in both orders."""
     from mowa.instructions.making import JudgeDialoguesConfig
     from mowa.instructions.making._judge import run
 
-    asking = _Asking(
-        workspace,
-        key_from=key_from,
-        temperature=temperature,
-        tokens=tokens,
-        seed=seed,
-        as_json=as_json,
-        prices=_numbers(prices, "prices"),
-        concurrency=concurrency,
-    )
-    config = _checked(
+    models = Models(workspace, asking, judges)
+    config = checked(
         JudgeDialoguesConfig,
-        judges=asking.judges(judges),
+        judges=models.judges(judges, as_json=as_json, temperature=asking.temperature),
         least=least,
         gap=gap,
         tries=tries,
         require_licence=require_licence,
-        budget=_budget(max_requests, max_tokens, max_cost),
+        budget=spending.budget(),
     )
-    with dialogues_of(dialogues, workspace) as read:
-        _make(run, config, [read, *asking.artifacts.values()], out)
+    with dialogues_of(dialogues, workspace, rows) as (read, unread):
+        _make(run, config, [read, *models.artifacts.values()], out, unread)
 
 
+@with_groups
 def pairs(
     dialogues: DialoguesArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     out: OutOption,
-    models: ModelsOption,
+    models: Annotated[
+        list[str], typer.Option("--model", "-m", help=f"{MODEL_HELP} Several times.")
+    ],
     judges: Annotated[
         list[str] | None,
-        typer.Option("--judge", help=f"{_ModelHelp} Without one, models are named best first."),
+        typer.Option("--judge", help=f"{MODEL_HELP} Without one, models are named best first."),
     ] = None,
+    judge_temperature: Annotated[
+        float, typer.Option(min=0, help="As --temperature, which is of the models that answer.")
+    ] = 0.0,
     samples: Annotated[int, typer.Option(min=1, help="Answers of each model.")] = 1,
     with_given: Annotated[
         bool, typer.Option("--with-given", help="The answer that is there takes part, as first.")
@@ -247,39 +209,27 @@ def pairs(
     gap: Annotated[
         float, typer.Option(min=0, max=10, help="Scores that are less apart make no pair.")
     ] = 2.0,
-    tries: Annotated[int, typer.Option(min=1, help="Ask a judge so often for a score.")] = 3,
+    tries: JudgeTriesOption = 3,
     limit: LimitOption = None,
     language: LanguageOption = "pol",
-    temperature: TemperatureOption = 0.7,
-    tokens: TokensOption = 1024,
-    seed: SeedOption = 0,
-    as_json: JsonOption = False,
-    key_from: KeyOption = None,
-    prices: PricesOption = None,
-    concurrency: ConcurrencyOption = 8,
     require_licence: RequireLicenceOption = False,
-    max_requests: MaxRequestsOption = None,
-    max_tokens: MaxTokensOption = None,
-    max_cost: MaxCostOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The judges can be held to JSON; else labelled lines.")
+    ] = False,
+    rows: Rows = _ROWS,
+    asking: Asking = _WRITING,
+    spending: Spending = _SPENDING,
 ) -> None:
     """Have models answer the questions of DIALOGUES; best and worst become a preference."""
     from mowa.instructions.making import PairDialoguesConfig
     from mowa.instructions.making._pair import run
 
-    asking = _Asking(
-        workspace,
-        key_from=key_from,
-        temperature=temperature,
-        tokens=tokens,
-        seed=seed,
-        as_json=as_json,
-        prices=_numbers(prices, "prices"),
-        concurrency=concurrency,
-    )
-    config = _checked(
+    judges = judges or []
+    asked = Models(workspace, asking, [*models, *judges])
+    config = checked(
         PairDialoguesConfig,
-        models=[asking.model(model, as_text=True) for model in models],
-        judges=asking.judges(judges or []),
+        models=[asked.model(model) for model in models],
+        judges=asked.judges(judges, as_json=as_json, temperature=judge_temperature),
         samples=samples,
         with_given=with_given,
         gap=gap,
@@ -287,71 +237,16 @@ def pairs(
         limit=limit,
         language=language,
         require_licence=require_licence,
-        budget=_budget(max_requests, max_tokens, max_cost),
+        budget=spending.budget(),
     )
-    with dialogues_of(dialogues, workspace) as read:
-        _make(run, config, [read, *asking.artifacts.values()], out)
+    with dialogues_of(dialogues, workspace, rows) as (read, unread):
+        _make(run, config, [read, *asked.artifacts.values()], out, unread)
 
 
-@dataclass
-class _Asking:
-    """How all models of a command are asked; collects those that lie on this disk."""
-
-    workspace: Path
-    key_from: str | None
-    temperature: float
-    tokens: int
-    seed: int
-    as_json: bool
-    prices: list[float] | None
-    concurrency: int
-
-    def __post_init__(self) -> None:
-        self.artifacts: dict[str, Artifact] = {}
-
-    def model(self, reference: str, *, as_text: bool = False) -> Any:
-        from mowa.instructions.making import ModelConfig
-
-        how = {
-            "temperature": self.temperature,
-            "max_new_tokens": self.tokens,
-            "seed": self.seed,
-        }
-        if not reference.startswith(("http://", "https://")):
-            artifact = artifact_of(reference, "model", self.workspace)
-            self.artifacts[artifact.name] = artifact
-            return _checked(ModelConfig, name=artifact.name, **how)
-        url, _, name = reference.partition("#")
-        if not name:
-            raise UsageError("this address names no model", fix="https://host/v1#name")
-        return _checked(
-            ModelConfig,
-            name=name,
-            url=url,
-            key_from=self.key_from,
-            json_answers=self.as_json and not as_text,
-            prices=self.prices,
-            concurrency=self.concurrency,
-            **how,
-        )
-
-    def judges(self, references: Sequence[str]) -> list[Any]:
-        """A judge each; one alone judges twice, the second time by other prompts."""
-        from mowa.instructions.making import JudgeConfig
-
-        models = [self.model(reference) for reference in references]
-        judges = [JudgeConfig(model=model) for model in models]
-        if len(judges) == 1:
-            judges.append(
-                JudgeConfig(
-                    model=models[0], prompt="judge-language", pair_prompt="judge-pair-language"
-                )
-            )
-        return judges
-
-
-def _make(run: Any, config: Any, read: list[Artifact], out: Path) -> None:
-    """Run a step in the folder `out`, and show what came of it."""
+def _make(
+    run: Any, config: Any, read: list[Artifact], out: Path, unread: Sequence[Outcome] = ()
+) -> None:
+    """Run a step in the folder `out`; show what came of it, and which rows were not read."""
     from mowa import languages
     from mowa.execution import Context, Ledger, best_progress
     from mowa.workspace import Inputs, clear_partial_files
@@ -373,7 +268,8 @@ def _make(run: Any, config: Any, read: list[Artifact], out: Path) -> None:
             cache=out / "made.json",
             progress=best_progress(),
         )
-        metrics = run(config, Inputs(tuple(read)), out, context)
+        more = {"unread": unread} if unread else {}
+        metrics = run(config, Inputs(tuple(read)), out, context, **more)
     table = grid("model", "answers#", "tokens of prompts#", "tokens made#", "cost#", "kWh#")
     for name, used in metrics["models"].items():
         counts = (f"{used[key]:,}" for key in ("answers", "prompt_tokens", "tokens"))
@@ -391,6 +287,7 @@ def _make(run: Any, config: Any, read: list[Artifact], out: Path) -> None:
     for name, count in metrics["counts"].items():
         if name.startswith("under a licence"):
             console.print(f"{count:,} {name}", style="yellow", markup=False)
+    say_unread(unread)
     console.print(f"{out}: dialogues/, rejected.parquet, report.html", markup=False)
 
 
@@ -403,30 +300,5 @@ def _refuse_what_is_there(out: Path, read: Sequence[Artifact]) -> None:
         )
 
 
-def _checked(kind: Any, **values: Any) -> Any:
-    from mowa.recipe._recipe import explain
-
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        raise explain(error, kind, "what you asked for") from error
-
-
-def _budget(requests: int | None, tokens: int | None, cost: float | None) -> Budget:
-    from mowa.instructions.making import Budget
-
-    return Budget(max_requests=requests, max_tokens=tokens, max_cost=cost)
-
-
-def _numbers(text: str | None, name: str) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        first, second = (float(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"--{name} {text} is not two numbers with a comma between") from None
-    return [first, second]
-
-
-def _parts(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

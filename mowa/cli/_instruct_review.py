@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mowa.cli._common import DEFAULT_WORKSPACE, WorkspaceOption, console
-from mowa.cli._instruct_sources import dialogues_of
+from mowa.cli._instruct_sources import Rows, dialogues_of, say_unread
+from mowa.cli._option_groups import with_groups
 from mowa.errors import UsageError
 from mowa.execution import harmless
 
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from mowa.instructions import Review
 
 _SHOWN = 10
+_ROWS = Rows()
 
 ListsOption = list[Path] | None
 
 
+@with_groups
 def review(
     dialogues: Annotated[
-        str, typer.Argument(help="recipe/step, a folder with dialogues, or a JSON Lines file.")
+        str, typer.Argument(help="recipe/step, a folder with dialogues, or a file of rows.")
     ],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
@@ -41,6 +44,7 @@ def review(
         ListsOption,
         typer.Option(help="File of ids and new answers, with tabs between, or JSON Lines."),
     ] = None,
+    rows: Rows = _ROWS,
 ) -> None:
     """Write DIALOGUES again with what people decided: accepted, rejected, corrected.
 
@@ -62,7 +66,7 @@ def review(
         )
     decisions = read_decisions(lists)
     counted = Reviewed(Counter(), [])
-    with dialogues_of(dialogues, workspace) as read:
+    with dialogues_of(dialogues, workspace, rows) as (read, unread):
         found = reviewed(read_dialogues(read.path), decisions, counted)
         if out.suffix == ".jsonl":
             export_rows(found, out, "mowa")
@@ -77,6 +81,7 @@ def review(
     )
     total = counted.states.total()
     console.print(f"{total:,} dialogues in {out}: {states}", markup=False, highlight=False)
+    say_unread(unread)
     if counted.unknown:
         first = ", ".join(counted.unknown[:_SHOWN])
         more = f" and {len(counted.unknown) - _SHOWN:,} more" * (len(counted.unknown) > _SHOWN)

@@ -11,23 +11,12 @@ from collections import Counter
 
 import pytest
 
-from mowa.cli import main
+from mowa.errors import StoppedEarly
 from mowa.execution import Journal
 from mowa.instructions import read_dialogues, to_row, write_dialogues
 from mowa.recipe import Recipe, run
-from tests.inference.scripted_server import serving, turn
-from tests.instructions.made_teachers import good, make_corpus, question_of, talk
-
-
-@pytest.fixture
-def mowa(monkeypatch, capsys):
-    def call(*args):
-        monkeypatch.setattr(sys, "argv", ["mowa", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr()
-
-    return call
+from tests.inference.scripted_server import Reply, serving, turn
+from tests.instructions.made_teachers import good, make_corpus, question_of, talk, translator
 
 
 @pytest.fixture
@@ -42,30 +31,66 @@ def generate(corpus, server, out, *more):
     )  # fmt: skip
 
 
-def passages_asked(server):
-    return Counter(question_of(body) for _, body, *_ in server.asked)
-
-
 def lines_in(path):
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def test_a_killed_command_asks_nothing_twice_and_loses_nothing(corpus, tmp_path):
+def kill_generate(corpus, server, out):
+    return generate(corpus, server, out), 30, (5, 15)
+
+
+def kill_translate(corpus, server, out):
+    talks = [talk(f"t{n}", f"What is number {n}?", f"It is {n}.") for n in range(10)]
+    write_dialogues(out.parent / "set", talks)
+    command = ("instruct", "translate", out.parent / "set", "-m", f"{server.url}#m", "-o", out)
+    return command, 20, (4, 12)
+
+
+def kill_pairs(corpus, server, out):
+    """Two models answer, then one judge scores each answer twice; the second kill is within."""
+    write_dialogues(out.parent / "set", [talk(f"t{n}", f"Co to {n}?", "To.") for n in range(5)])
+    at = f"{server.url}#"
+    command = (
+        "instruct", "pairs", out.parent / "set", "-m", f"{at}pierwsza", "-m", f"{at}druga",
+        "--judge", f"{at}sędzia", "-o", out,
+    )  # fmt: skip
+    return command, 30, (4, 16)
+
+
+def answer_all(path, body, number):
+    asked = question_of(body)
+    if "Dokument " in asked:
+        return good(path, body, number)
+    return translator(path, body, number) if "Wypowiedź (" in asked else judged(body)
+
+
+def judged(body):
+    """Models that sign what they say, and a judge who likes the one called ``druga``."""
+    asked = question_of(body)
+    if "\nOcena:" not in asked:
+        return turn(f"To jest {body['model']} odpowiedź na pytanie: {asked}")
+    label = "Błędy" if "\nBłędy:" in asked else "Uzasadnienie"
+    return turn(f"{label}: tak\nOcena: {9 if 'druga' in asked else 4}")
+
+
+@pytest.mark.parametrize("prepare", [kill_generate, kill_translate, kill_pairs])
+def test_a_killed_command_asks_nothing_twice_and_loses_nothing(prepare, corpus, tmp_path):
     """What was under way when it was killed is asked again, and nothing else."""
     answered, gate = 0, threading.Event()
 
     def held(path, body, number):
         """Answers so many, and holds the rest until the process is no more."""
-        reply = good(path, body, number)
+        reply = answer_all(path, body, number)
         reply.until = gate if lines_in(answers) >= answered else None
         return reply
 
     out = tmp_path / "out"
     answers = out / "made.answers.jsonl"
     with serving(held) as server:
+        arguments, total, kills = prepare(corpus, server, out)
         command = [sys.executable, "-m", "mowa"]
-        command += list(map(str, generate(corpus, server, out, "--concurrency", 2)))
-        for answered in (5, 15):
+        command += list(map(str, [*arguments, "--concurrency", 2]))
+        for answered in kills:
             gate.clear()
             process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
             while process.poll() is None and (server.at_once < 2 or lines_in(answers) < answered):
@@ -78,31 +103,80 @@ def test_a_killed_command_asks_nothing_twice_and_loses_nothing(corpus, tmp_path)
         journal.close()
         with answers.open("ab") as file:
             file.write(b'{"id": "torn')  # what a kill within a write leaves
-        before, answered = len(server.asked), 31
+        before, answered = len(server.asked), total + 1
         assert subprocess.run(command, check=False, capture_output=True).returncode == 0
-        assert len(server.asked) - before == 30 - done
-        asked = passages_asked(server)
-    assert len(asked) == 30
-    assert 15 <= done < 30
+        assert len(server.asked) - before == total - done
+        asked = Counter(map(question_and_model, server.asked))
+    assert len(asked) == total
+    assert kills[1] <= done < total
     assert sum(count - 1 for count in asked.values()) == before - done
     assert before - done <= 2 * 2  # two kills, two under way at each
     statistics = json.loads((out / "statistics.json").read_text("utf-8"))
-    assert statistics["parts"] == statistics["dialogues"] + statistics["rejected"] == 30
-    assert statistics["models"]["mowa-1"]["answers"] == 30
+    items = {kill_generate: 30, kill_translate: 10, kill_pairs: 5}[prepare]
+    assert statistics["parts"] == statistics["dialogues"] + statistics["rejected"] == items
+    assert sum(used["answers"] for used in statistics["models"].values()) == total
+    assert not (out / "made.unfinished").exists()
 
 
 def test_a_budget_ends_a_command_with_75_and_the_next_one_goes_on(corpus, tmp_path, mowa):
+    out = tmp_path / "out"
     with serving(good) as server:
-        command = generate(corpus, server, tmp_path / "out", "--max-requests", 12)
+        command = generate(corpus, server, out, "--max-requests", 12)
         for asked in (12, 24):
             code, said = mowa(*command)
             assert (code, len(server.asked)) == (75, asked)
-            assert "0 of 30 are finished" in said.err
-            assert not (tmp_path / "out" / "statistics.json").exists()
+            assert f"{asked} of 30 are finished, {30 - asked} are left" in said.err
+            assert f"what is finished so far lies in {out}/made.unfinished" in said.err
+            assert not (out / "statistics.json").exists()
+            assert not (out / "dialogues").exists()
+            unfinished = list(read_dialogues(out / "made.unfinished"))
+            statistics = json.loads((out / "made.unfinished" / "statistics.json").read_text())
+            assert statistics["items"] == asked == len(unfinished) + statistics["rejected"]
+            assert mowa("instruct", "show", out / "made.unfinished", "-n", 1)[0] == 0
         code, said = mowa(*command)
         assert (code, len(server.asked)) == (0, 30)
     assert "rejected.parquet" in said.out
-    assert len(list(read_dialogues(tmp_path / "out"))) > 0
+    assert list(read_dialogues(out))[: len(unfinished)] == unfinished
+    assert not (out / "made.unfinished").exists()
+
+
+def test_what_was_finished_is_there_when_the_money_ends_and_an_older_set_is_not_lost(
+    corpus, tmp_path, mowa
+):
+    """An endpoint that asks for money in the middle; some dialogues are half translated then."""
+    talks = [talk(f"t{n}", f"What is number {n}?", f"It is {n}.") for n in range(6)]
+    write_dialogues(tmp_path / "set", talks)
+
+    def script(path, body, number):
+        if number > 5:
+            return Reply(402, {"error": "no money"})
+        return translator(path, body, number)
+
+    out = tmp_path / "out"
+    command = ("instruct", "translate", "-o", out, "--concurrency", 1)
+    with serving(translator) as server:
+        command = (*command, "-m", f"{server.url}#m", tmp_path / "set")
+        assert mowa(*command, "--limit", 1)[0] == 0
+        older = (out / "dialogues" / "00000.parquet").read_bytes()
+        server.script = lambda path, body, number: script(path, body, number - 2)
+        code, said = mowa(*command)
+        assert code == 1
+        assert "402" in said.err
+        assert "made.unfinished" in said.err
+        ids = [one.id for one in read_dialogues(out / "made.unfinished")]
+        assert ids == ["t0-pol", "t1-pol", "t2-pol"]  # of t3 one turn is missing
+        assert (out / "dialogues" / "00000.parquet").read_bytes() == older
+        server.script = translator
+        assert mowa(*command)[0] == 0
+        answered = len(set(map(question_and_model, server.asked)))
+    assert len(list(read_dialogues(out))) == 6
+    assert answered == 12
+    assert not (out / "made.unfinished").exists()
+
+
+def question_and_model(asked):
+    _, body, *_ = asked
+    return question_of(body), body["model"]
 
 
 def test_the_key_reaches_the_endpoint_and_nothing_on_disk(corpus, tmp_path, mowa, monkeypatch):
@@ -154,7 +228,8 @@ def test_sets_are_translated_judged_and_paired_from_a_file(tmp_path, mowa):
             code, said = mowa("instruct", *command)
             assert code == 0, said.err
     translated = list(read_dialogues(tmp_path / "pol"))
-    assert [one.id for one in translated] == ["set-1-pol", "set-2-pol", "set-3-pol"]
+    assert len({one.id for one in translated}) == 3
+    assert all(one.id.endswith("-pol") for one in translated)
     assert translated[2].messages[1].content == "To 2."
     made = list(read_dialogues(tmp_path / "pairs"))
     assert [one.chosen for one in made] == ["To jest druga odpowiedź."] * 3
@@ -171,26 +246,6 @@ def test_nothing_is_made_where_it_would_be_written_over_what_is_read(tmp_path, m
     assert code == 2
     assert "written over what is there" in said.err
     assert {path: path.read_bytes() for path in before} == before
-
-
-NOBODYS = json.dumps({"messages": [{"role": "user", "content": "a"}]})
-
-
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [("{", "line 2"), ("[]", "line 2"), ('{"messages": 1, "origin": "human"}', "line 2"),
-     ('{"origin": "human", "messages": [{"role": "user", "content": 3}]}', "line 2"),
-     (NOBODYS, "who made its answers")],
-)  # fmt: skip
-def test_a_broken_line_of_a_set_is_named(line, why, tmp_path, mowa):
-    good_line = json.dumps(to_row(talk()))
-    (tmp_path / "set.jsonl").write_text(f"{good_line}\n{line}\n", "utf-8")
-    code, said = mowa(
-        "instruct", "judge", tmp_path / "set.jsonl", "--judge", "http://127.0.0.1:9/v1#m",
-        "-o", tmp_path / "out",
-    )  # fmt: skip
-    assert code == 1
-    assert why in said.err
 
 
 def test_what_is_not_there_is_refused_with_what_to_do(tmp_path, mowa, corpus):
@@ -294,3 +349,28 @@ def messages_of(name):
         {"role": "user", "content": f"Is there an old mill by the river of {name}?"},
         {"role": "assistant", "content": "Yes, there is an old mill by the river."},
     ]
+
+
+def test_what_a_recipe_finished_before_its_budget_ended_can_be_read(corpus, tmp_path):
+    from mowa.workspace import Workspace
+    from tests.instructions.made_teachers import artifact
+
+    workspace = Workspace.open(tmp_path / "workspace", create=True)
+    place = workspace.folder("other/corpus", "dev")
+    place.parent.mkdir(parents=True)
+    corpus.rename(place)
+    (place / "artifact.json").write_text(artifact(place, "corpus", "other/corpus").to_json())
+    unfinished = workspace.root / ".mowa" / "cache" / "r" / "asked.unfinished"
+    with serving(good) as server:
+        generating = RECIPE.format(url=server.url, passages=8).partition("[steps.good]")[0]
+        for budget in ("[steps.asked.budget]\nmax_requests = 5\n", ""):
+            (tmp_path / "r.toml").write_text(generating + budget)
+            recipe = Recipe.load(tmp_path / "r.toml")
+            if budget:
+                with pytest.raises(StoppedEarly, match=r"(?s)5 of 8 .*asked\.unfinished"):
+                    run(recipe, workspace, workers=1)
+                assert len(list(read_dialogues(unfinished))) == 5
+        (result,) = run(recipe, workspace, workers=1)
+        assert len(server.asked) == 8
+    assert len(list(read_dialogues(result.artifact.path))) == 8
+    assert not unfinished.exists()

@@ -136,6 +136,15 @@ def good(path, body, number):
     return turn(good_answer(asked).replace("młyn", f"młyn numer {numbered(asked)}", 1))
 
 
+def translator(path, body, number):
+    """A server that translates ``What is number 3?``, ``It is 3.`` and ``No 3.``."""
+    asked = question_of(body).strip()
+    number = asked.rstrip("?.")[-1]
+    if asked.endswith("?"):
+        return turn(f"Co to jest {number}?")
+    return turn(f"Nie {number}." if "No " in asked.rpartition(":\n")[2] else f"To {number}.")
+
+
 @contextmanager
 def teaching(script=good, **options):
     """A server with a script, and the teacher behind it."""

@@ -11,6 +11,7 @@ from mowa.instructions import read_dialogues, write_dialogues
 from mowa.instructions.making import (
     JudgeConfig,
     JudgeDialoguesConfig,
+    JudgeModelConfig,
     ModelConfig,
     PairDialoguesConfig,
     _judge,
@@ -50,7 +51,7 @@ def fair(path, body, number):
 
 def judges_at(server, *more):
     """Two judges: one model by two prompts."""
-    model = ModelConfig(name="sędzia", url=server.url, retries=0)
+    model = JudgeModelConfig(name="sędzia", url=server.url, retries=0)
     other = {"prompt": "judge-language", "pair_prompt": "judge-pair-language"}
     return [JudgeConfig(model=model), JudgeConfig(model=model, **other), *more]
 
@@ -119,8 +120,68 @@ def test_preferences_are_judged_in_both_orders_kept_turned_round_or_dropped(tmp_
     assert metrics["counts"] == {"turned round": 1}
     assert metrics["reasons"] == {"tie or small gap": 2}
     assert len(server.asked) == 4 * 2 * 2
-    said = json.loads(found[1].details)["made"][0]["judges"][0]
-    assert (said["scores"], said["said"]) == ([2.0, 8.0], [[2.0, 8.0], [8.0, 2.0]])
+    (kept,), (step,) = (json.loads(one.details)["made"] for one in found)
+    assert "turned_round" not in kept
+    assert step["turned_round"] is True
+    said = step["judges"][0]
+    assert (said["scores"], said["said"]) == ([8.0, 2.0], [[8.0, 2.0], [2.0, 8.0]])
+
+
+def made_pair(number, chosen, rejected, **more):
+    """A preference as `pair-dialogues` leaves it, with what others said of its answers."""
+    facts = {"chosen_rank": 1, "rejected_rank": 2, "topic": "młyn", "rejected_by": "nikt"}
+    step = {"step": "pair-dialogues", "chosen": chosen, "rejected": rejected, "scores": [9, 3]}
+    details = json.dumps({**facts, "made": [step, *more.pop("steps", [])]})
+    said = {"origin": chosen["origin"], "model": chosen["model"], "review": "accepted", **more}
+    return dataclasses.replace(pair(number, 2, 8), **said, details=details)
+
+
+HUMAN = {"origin": "human", "model": None, "given": True}
+STRONG = {"origin": "generated", "model": "mocny", "answer": "f0"}
+WEAK = {"origin": "generated", "model": "słaby", "answer": "a1"}
+
+
+def test_a_preference_that_is_turned_round_turns_all_that_belongs_to_its_answers(tmp_path):
+    scored = {"scores": [7, 3], "said": [[7, 4], [2, 7]]}
+    earlier = {"step": "judge-dialogues", "judges": [{"model": "inny", **scored}]}
+    translated = {"step": "translate-dialogues", "model": "tłumacz"}
+    original = {"chosen": "Well.", "rejected": "Bad.", "model": "x"}
+    in_polish = made_pair("c", STRONG, WEAK, steps=[translated], origin="translated")
+    in_polish = dataclasses.replace(
+        in_polish,
+        model="tłumacz",
+        details=json.dumps({**json.loads(in_polish.details), "original": original}),
+    )
+    foreign = dataclasses.replace(pair("d", 1, 9), model="mieszany", details="no JSON")
+    _, found, _ = judge(
+        tmp_path,
+        [
+            made_pair("a", STRONG, WEAK, steps=[earlier]),
+            made_pair("b", WEAK, HUMAN),
+            in_polish,
+            foreign,
+        ],
+    )
+    assert [(one.id, one.origin, one.model, one.review) for one in found] == [
+        ("a", "generated", "słaby", "none"),
+        ("b", "human", None, "none"),
+        ("c", "translated", "tłumacz", "none"),
+        ("d", "human", "mieszany", "none"),
+    ]
+    assert all(worth(one.chosen) > worth(one.rejected) for one in found)
+    first, second, third, fourth = (json.loads(one.details) for one in found)
+    pairing, before, now = first["made"]
+    assert (pairing["chosen"], pairing["rejected"]) == (WEAK, STRONG)
+    assert pairing["scores"] == [9, 3]  # of the answers in the order of the models
+    assert before["judges"][0]["scores"] == [3, 7]
+    assert before["judges"][0]["said"] == [[2, 7], [7, 4]]
+    assert "turned_round" not in before
+    assert now["turned_round"] is True
+    assert (first["chosen_rank"], first["rejected_rank"]) == (2, 1)
+    assert (first["topic"], first["rejected_by"]) == ("młyn", "nikt")
+    assert second["made"][0]["rejected"] == WEAK
+    assert third["original"] == {"chosen": "Bad.", "rejected": "Well.", "model": "x"}
+    assert fourth["before"] == "no JSON"
 
 
 def test_a_judge_who_likes_what_comes_first_decides_nothing(tmp_path):
@@ -177,7 +238,7 @@ def test_a_judge_who_comes_to_reason_is_believed(tmp_path):
 
 
 def test_the_same_judge_twice_is_refused():
-    model = ModelConfig(name="m", url="http://h/v1")
+    model = JudgeModelConfig(name="m", url="http://h/v1")
     with pytest.raises(ValueError, match="two judges are the same"):
         JudgeDialoguesConfig(judges=[JudgeConfig(model=model)] * 2)
 
@@ -189,8 +250,13 @@ def answering(path, body, number):
     return turn(f"Model odpowiada, że ta odpowiedź jest warta {body['model'][1:]}.")
 
 
-def make_pairs(folder, script=answering, *, names=("m3", "m9", "m6"), judged=True, **options):
-    write_dialogues(folder / "in", [single("a", 1), talk("b", "Kto?", "Wójt.", "Co?", "Młyn.")])
+ASKED = [single("a", 1), talk("b", "Kto?", "Wójt.", "Co?", "Młyn.")]
+
+
+def make_pairs(
+    folder, script=answering, *, names=("m3", "m9", "m6"), judged=True, given=ASKED, **options
+):
+    write_dialogues(folder / "in", given)
     with serving(script) as server:
         config = PairDialoguesConfig(
             models=[ModelConfig(name=name, url=server.url, retries=0) for name in names],
@@ -223,6 +289,26 @@ def test_without_judges_the_order_of_the_models_decides_and_the_given_answer_is_
     assert worth(found[0].rejected) == 6
 
 
+def test_a_given_answer_that_is_chosen_keeps_its_origin_and_its_model(tmp_path):
+    given = [dataclasses.replace(single("a", 7), origin="translated", model="tłumacz")]
+    given += [single("b", 7), single("c", 1)]
+    _, found, _ = make_pairs(tmp_path, names=("m4",), with_given=True, given=given)
+    assert [(one.id, one.origin, one.model) for one in found] == [
+        ("a-pair", "translated", "tłumacz"),
+        ("b-pair", "human", None),
+        ("c-pair", "generated", "m4"),
+    ]
+    steps = [json.loads(one.details)["made"][0] for one in found]
+    told = [[(step[of]["origin"], step[of]["model"]) for of in ("chosen", "rejected")]
+            for step in steps]  # fmt: skip
+    assert told == [
+        [("translated", "tłumacz"), ("generated", "m4")],
+        [("human", None), ("generated", "m4")],
+        [("generated", "m4"), ("human", None)],
+    ]
+    assert [step["chosen"].get("given", False) for step in steps] == [True, True, False]
+
+
 def test_answers_that_are_none_are_left_out_and_one_is_too_few(tmp_path):
     def script(path, body, number):
         if body["model"] == "m3":
@@ -236,6 +322,14 @@ def test_answers_that_are_none_are_left_out_and_one_is_too_few(tmp_path):
     assert metrics["reasons"] == {"too few answers": 2}
     reasons = {row["reason"] for row in rejects_in(tmp_path / "out") if not row["final"]}
     assert reasons == {"no answer", "another language"}
+
+
+def test_a_question_in_another_language_is_asked_of_nobody(tmp_path):
+    given = [dataclasses.replace(single("a", 1), language="eng"), single("b", 1)]
+    metrics, found, server = make_pairs(tmp_path, given=given)
+    assert [one.id for one in found] == ["b-pair"]
+    assert metrics["reasons"] == {"another language": 1}
+    assert not any("Pytanie a?" in question_of(body) for _, body, *_ in server.asked)
 
 
 def test_samples_of_one_model_are_drawn_anew_and_small_gaps_make_no_pair(tmp_path):
@@ -262,3 +356,17 @@ def test_what_cannot_make_a_preference_is_refused(models, options, why):
     named = [ModelConfig(name=f"m{n}", url="http://h/v1") for n in range(models)]
     with pytest.raises(ValueError, match=why):
         PairDialoguesConfig(models=named, **options)
+
+
+def test_samples_that_are_sure_to_be_the_same_are_refused():
+    judge = JudgeConfig.model_validate({"model": {"name": "m", "url": "http://h/v1"}})
+    assert judge.model.temperature == 0.0
+    model = ModelConfig(name="m", url="http://h/v1", temperature=0.0)
+    with pytest.raises(ValueError, match="several samples at temperature 0"):
+        PairDialoguesConfig(models=[model], samples=2, judges=[judge])
+
+
+@pytest.mark.parametrize("idle", [{"key_from": "KEY"}, {"prices": [1.0, 2.0]}])
+def test_what_is_of_an_address_is_refused_of_a_model_without_one(idle):
+    with pytest.raises(ValueError, match=f"{next(iter(idle))} is for a model at a url"):
+        ModelConfig(name="m", **idle)

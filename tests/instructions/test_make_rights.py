@@ -9,6 +9,7 @@ from mowa.instructions.making import (
     GenerateDialoguesConfig,
     JudgeConfig,
     JudgeDialoguesConfig,
+    JudgeModelConfig,
     ModelConfig,
     PairDialoguesConfig,
     TranslateDialoguesConfig,
@@ -128,7 +129,10 @@ def test_judges_and_pairs_can_ask_for_a_licence_too(step, tmp_path):
         model = ModelConfig(name="m", url=server.url)
         config = (
             JudgeDialoguesConfig(
-                judges=[JudgeConfig(model=model)], least=0, tries=1, require_licence=True
+                judges=[JudgeConfig(model=JudgeModelConfig(name="m", url=server.url))],
+                least=0,
+                tries=1,
+                require_licence=True,
             )
             if step is _judge
             else PairDialoguesConfig(models=[model], with_given=True, require_licence=True)

@@ -29,8 +29,8 @@ _LARGEST = 1 << 63  # what 64 bits hold
 
 
 def is_ours(row: Fields) -> bool:
-    """Has the row the columns of a dialogue on disk?"""
-    return all(name in row for name in ("id", "messages", "origin", "review"))
+    """Has the row the columns of a dialogue on disk? It may have no id."""
+    return all(name in row for name in ("messages", "origin", "review"))
 
 
 def from_ours(row: Fields, base: Dialogue) -> list[Dialogue]:
@@ -40,7 +40,7 @@ def from_ours(row: Fields, base: Dialogue) -> list[Dialogue]:
         BadRowError: Where it is no such row.
     """
     own = {name: row[name] for name in _OURS if row.get(name) is not None}
-    shown = {name: getattr(base, name) for name in _OURS if name not in ("id", "messages")}
+    shown = {name: getattr(base, name) for name in _OURS if name != "messages"}
     turns = [{"role": one.role, "content": one.content} for one in turns_of(row.get("messages"))]
     for name in ("chosen", "rejected"):
         if name in own:

@@ -73,9 +73,16 @@ class ModelConfig(StepConfig):
             canonical(self.parameters)
         except TypeError as error:
             raise ValueError(f"parameters: {error}") from error
-        if self.url is None and (self.parameters or self.json_answers):
-            raise ValueError("parameters and json_answers are for a model at a url")
+        of_url = ("parameters", "json_answers", "key_from", "prices")
+        if self.url is None and (idle := [name for name in of_url if getattr(self, name)]):
+            raise ValueError(f"{idle[0]} is for a model at a url, and this one has none")
         return self
+
+
+class JudgeModelConfig(ModelConfig):
+    """A model that judges: the likeliest score, not one that is drawn."""
+
+    temperature: float = Field(0.0, ge=0, le=2, description="0 always takes the likeliest token")
 
 
 class Budget(StepConfig):
@@ -106,9 +113,19 @@ class _Asking(StepConfig):
 
     @model_validator(mode="after")
     def _costs_are_known(self) -> Self:
-        unpriced = any(model and model.url and not model.prices for model in self.models_asked())
-        if self.budget.max_cost is not None and unpriced:
-            raise ValueError("max_cost needs the prices of every endpoint that is asked")
+        if self.budget.max_cost is None:
+            return self
+        remote = [model for model in self.models_asked() if model and model.url]
+        if not remote:
+            raise ValueError(
+                "max_cost: no endpoint is asked, and a model on this machine has no"
+                " price; limit max_requests or max_tokens"
+            )
+        if not all(model.prices for model in remote):
+            raise ValueError(
+                "max_cost needs the prices of every endpoint that is asked; one that"
+                " costs nothing has the prices 0 and 0"
+            )
         return self
 
     def check_reads(self, kinds: Sequence[str]) -> None:
@@ -190,7 +207,7 @@ class TranslateDialoguesConfig(_AskingOne):
 class JudgeConfig(StepConfig):
     """A judge: a model and the prompts that it judges by."""
 
-    model: ModelConfig = Field(..., description="who judges")
+    model: JudgeModelConfig = Field(..., description="who judges")
     prompt: str = Field("judge", description="prompt for single answers: a name, or a TOML file")
     pair_prompt: str = Field("judge-pair", description="prompt for two answers")
 
@@ -258,6 +275,8 @@ class PairDialoguesConfig(_Asking):
             raise ValueError("one answer makes no preference: name another model, or more samples")
         if not self.judges and self.samples > 1:
             raise ValueError("several samples of one model need judges to tell the better one")
+        if self.samples > 1 and not all(model.temperature for model in self.models):
+            raise ValueError("several samples at temperature 0 are the same answer")
         return self
 
 

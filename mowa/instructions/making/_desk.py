@@ -123,8 +123,8 @@ class Desk:
         """What the works return, in their order; several hundred are under way at once.
 
         Raises:
-            StoppedEarly: Where the budget is used up.
-            MowaError: Where a model cannot be asked; the answers so far are kept.
+            StoppedEarly: Where the budget is used up, after what is finished by then.
+            MowaError: Where a model cannot be asked, after the same; the answers are kept.
         """
         waiting = iter(works)
         while portion := list(islice(waiting, _PORTION)):
@@ -145,12 +145,27 @@ class Desk:
 
         for place in range(len(works)):
             go_on(place, None)
+        stopped: MowaError | None = None
         while open_:
-            self._ask(ask for asks in open_.values() for ask in asks)
-            for place, asks in list(open_.items()):
+            stopped = stopped or self._stopped_by(ask for asks in open_.values() for ask in asks)
+            # After a stop those go on whose answers are there.
+            ready = [(place, asks) for place, asks in open_.items() if self._are_answered(asks)]
+            if not ready:
+                break
+            for place, asks in ready:
                 go_on(place, [self._reply(ask) for ask in asks])
-        for place in range(len(works)):
+        for place in sorted(found):
             yield found[place]
+        if stopped is not None:
+            raise self._used_up() if isinstance(stopped, StoppedEarly) else stopped
+
+    def _stopped_by(self, asks: Iterable[Ask]) -> MowaError | None:
+        """Ask; why no more can be asked, None where all went well."""
+        try:
+            self._ask(asks)
+        except MowaError as error:
+            return error
+        return None
 
     def _ask(self, asks: Iterable[Ask]) -> None:
         """Ask what is not answered, model by model."""
@@ -204,14 +219,17 @@ class Desk:
         spent_tokens = budget.max_tokens is not None and self._tokens >= budget.max_tokens
         spent_money = budget.max_cost is not None and self._cost >= budget.max_cost
         if room <= 0 or spent_tokens or spent_money:
-            cost = f", cost {self._cost:,.4f}" if self._cost else ""
-            raise StoppedEarly(
-                f"the budget of this run is used up ({self._requests:,} requests,"
-                f" {self._tokens:,} tokens{cost}): {self._finished:,} of"
-                f" {self._total:,} are finished, {self._total - self._finished:,} are left",
-                fix="run the same command again to go on: no answer is asked for twice",
-            )
+            raise self._used_up()
         return room
+
+    def _used_up(self) -> StoppedEarly:
+        cost = f", cost {self._cost:,.4f}" if self._cost else ""
+        return StoppedEarly(
+            f"the budget of this run is used up ({self._requests:,} requests,"
+            f" {self._tokens:,} tokens{cost}): {self._finished:,} of"
+            f" {self._total:,} are finished, {self._total - self._finished:,} are left",
+            fix="run the same command again to go on: no answer is asked for twice",
+        )
 
     def _keep(self, reply: Reply) -> None:
         self._journal.add({key: value for key, value in asdict(reply).items() if value is not None})
@@ -252,8 +270,11 @@ class Desk:
         self._requests += 1
         return []
 
+    def _are_answered(self, asks: Sequence[Ask]) -> bool:
+        return all(key in self._failed or key in self._journal for key in map(_key, asks))
+
     def _reply(self, ask: Ask) -> Reply:
-        key = ask.teacher.id_of(ask.teacher.request(ask.messages, ask.attempt))
+        key = _key(ask)
         if key in self._failed:
             return self._failed[key]
         reply = _read(self._journal.get(key))
@@ -271,6 +292,10 @@ class Desk:
             usage.cost = (usage.cost or 0.0) + reply.cost
         if reply.joules is not None:
             usage.kwh = (usage.kwh or 0.0) + reply.joules / 3.6e6
+
+
+def _key(ask: Ask) -> str:
+    return ask.teacher.id_of(ask.teacher.request(ask.messages, ask.attempt))
 
 
 class _Joules:

@@ -37,7 +37,7 @@ def observe(
 ) -> dict[str, Any]:
     """What the outer world adds to the fingerprint: the hash of every prompt."""
     del cache  # prompts are small
-    prompts = read_prompts(config.prompts, "dialogues", context.data)
+    prompts = read_prompts(config.prompts, "dialogues", context.data, config.language)
     return {"prompts": {prompt.name: prompt.digest for prompt in prompts}}
 
 
@@ -49,7 +49,7 @@ def run(config: GenerateDialoguesConfig, inputs: Inputs, out: Path, context: Con
         DataError: Where the corpus has no passage of the length.
         StoppedEarly: Where the budget is used up.
     """
-    prompts = read_prompts(config.prompts, "dialogues", context.data)
+    prompts = read_prompts(config.prompts, "dialogues", context.data, config.language)
     corpus = inputs.one("corpus")
     least, most = config.characters
     passages = choose_passages(corpus.path, config.passages, (least, most), config.seed)
@@ -70,7 +70,9 @@ def run(config: GenerateDialoguesConfig, inputs: Inputs, out: Path, context: Con
                 yield outcome
 
         about = [("from", corpus.id), ("by", teacher.name)]
-        return write_made(out, outcomes(), desk.usage, title="Generated dialogues", about=about)
+        return write_made(
+            context, out, outcomes(), desk.usage, title="Generated dialogues", about=about
+        )
 
 
 def generated(

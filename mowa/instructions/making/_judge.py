@@ -16,7 +16,7 @@ from mowa.instructions._files import read_dialogues
 from mowa.instructions.making._checks import fault_of_licence
 from mowa.instructions.making._config import JudgeDialoguesConfig
 from mowa.instructions.making._desk import Desk, Work
-from mowa.instructions.making._details import with_step
+from mowa.instructions.making._details import steps_of, turned_round, with_step
 from mowa.instructions.making._made import Outcome, Reject, open_journal, rejected, write_made
 from mowa.instructions.making._scores import (
     Judge,
@@ -40,8 +40,21 @@ def observe(config: JudgeDialoguesConfig, context: Context, cache: Path | None) 
     }
 
 
-def run(config: JudgeDialoguesConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
+def run(
+    config: JudgeDialoguesConfig,
+    inputs: Inputs,
+    out: Path,
+    context: Context,
+    unread: Sequence[Outcome] = (),
+) -> Metrics:
     """Write `dialogues/`, `rejected.parquet`, `statistics.json` and `report.html`.
+
+    Args:
+        config: What is asked, and how.
+        inputs: Dialogues, and models.
+        out: The folder.
+        context: What the run gives.
+        unread: Rows of a file beside these dialogues that are none: they are rejects too.
 
     Raises:
         UsageError: Where a prompt or a model is not as it should be.
@@ -68,7 +81,14 @@ def run(config: JudgeDialoguesConfig, inputs: Inputs, out: Path, context: Contex
                 yield outcome
 
         about = [("by", " and ".join(dict.fromkeys(judge.teacher.name for judge in by)))]
-        return write_made(out, outcomes(), desk.usage, title="Judged dialogues", about=about)
+        return write_made(
+            context,
+            out,
+            chain(unread, outcomes()),
+            desk.usage,
+            title="Judged dialogues",
+            about=about,
+        )
 
 
 def judged(dialogue: Dialogue, by: Sequence[Judge], config: JudgeDialoguesConfig) -> Work[Outcome]:
@@ -94,9 +114,37 @@ def judged(dialogue: Dialogue, by: Sequence[Judge], config: JudgeDialoguesConfig
     if isinstance(found, Reject):
         return Outcome((), (*rejects, found), +counts)
     said = about_verdicts(by, verdicts, pairs=dialogue.is_preference)
-    step = {"step": "judge-dialogues", "judges": said}
+    step: dict[str, Any] = {"step": "judge-dialogues", "judges": said}
+    is_wrong = dialogue.is_preference and fmean(_gaps(verdicts)) < 0
+    if is_wrong:
+        counts["turned round"] += 1
+        step["turned_round"] = True
     kept = replace(found, details=with_step(found.details, step))
-    return Outcome((kept,), tuple(rejects), +counts)
+    return Outcome((turned(kept) if is_wrong else kept,), tuple(rejects), +counts)
+
+
+def turned(dialogue: Dialogue) -> Dialogue:
+    """A preference the other way round, with all that belongs to each answer.
+
+    Who wrote the answer that is chosen now is told by the last step that paired or translated;
+    where none did, what was said of both stays. No person has reviewed it in this order.
+    """
+    details = turned_round(dialogue.details)
+    origin, model = dialogue.origin, dialogue.model
+    for step in steps_of(details):
+        if step.get("step") == "pair-dialogues" and isinstance(chosen := step.get("chosen"), dict):
+            origin, model = chosen.get("origin", "generated"), chosen.get("model")
+        elif step.get("step") == "translate-dialogues":
+            origin, model = "translated", step.get("model")
+    return replace(
+        dialogue,
+        chosen=dialogue.rejected,
+        rejected=dialogue.chosen,
+        origin=origin,
+        model=model,
+        review="none",
+        details=details,
+    )
 
 
 def nonsense_of(dialogue: Dialogue, verdicts: Sequence[Verdict]) -> list[Reject]:
@@ -138,6 +186,7 @@ def about_verdicts(
                 "prompt_digest": prompt.digest,
                 "scores": [round(score, 3) for score in verdict.scores],
                 "said": [list(scores) for scores in verdict.said],
+                "asked_again": verdict.counts["judges asked again"],
                 **judge.teacher.about(),
             }
         )
@@ -165,7 +214,7 @@ def _decide_pair(
     config: JudgeDialoguesConfig,
     counts: Counter[str],
 ) -> Dialogue | Reject:
-    gaps = [verdict.scores[0] - verdict.scores[1] for verdict in verdicts]
+    gaps = _gaps(verdicts)
     said = ", ".join(f"{gap:+g}" for gap in gaps)
     if disagree(gaps):
         counts["judges disagree"] += 1
@@ -173,10 +222,12 @@ def _decide_pair(
     gap = fmean(gaps)
     if gap == 0 or abs(gap) < config.gap:
         return rejected(dialogue.id, "tie or small gap", said, dialogue=dialogue)
-    if gap > 0:
-        return dialogue
-    counts["turned round"] += 1
-    return replace(dialogue, chosen=dialogue.rejected, rejected=dialogue.chosen)
+    return dialogue
+
+
+def _gaps(verdicts: Sequence[Verdict]) -> list[float]:
+    """How much better each judge finds the chosen answer than the rejected one."""
+    return [verdict.scores[0] - verdict.scores[1] for verdict in verdicts]
 
 
 def disagree(gaps: Sequence[float]) -> bool:

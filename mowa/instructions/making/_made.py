@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,10 +15,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mowa.errors import MowaError
 from mowa.execution import Context, Journal
 from mowa.inference import Message
 from mowa.instructions._dialogue import Dialogue, fault_of
-from mowa.instructions._files import to_row, write_dialogues
+from mowa.instructions._files import FOLDER, to_row, write_dialogues
 from mowa.instructions.making._desk import Reply, Usage
 from mowa.report import Bars, Figures, Page, Preformatted, Section, Table
 from mowa.rights import NOASSERTION, forbids_commerce, forbids_derivatives
@@ -114,7 +116,7 @@ def open_journal(context: Context, out: Path) -> Iterator[Journal]:
 
     Another version of the same step waits for them.
     """
-    place = (context.cache or out.parent / f"{out.name}.json").with_suffix(".answers.jsonl")
+    place = _beside(context, out, ".answers.jsonl")
     with locked(place.with_suffix(".lock"), wait=True, say=context.progress.say):
         journal = Journal(place)
         try:
@@ -124,6 +126,7 @@ def open_journal(context: Context, out: Path) -> Iterator[Journal]:
 
 
 def write_made(
+    context: Context,
     out: Path,
     outcomes: Iterable[Outcome],
     usage: dict[str, Usage],
@@ -133,9 +136,11 @@ def write_made(
 ) -> Metrics:
     """Write `dialogues/`, `rejected.parquet`, `statistics.json` and `report.html`, as they come.
 
-    What is no whole dialogue, or was made before, is rejected here.
+    What is no whole dialogue, or was made before, is rejected here. Until all are there they lie
+    beside the journal; where the outcomes end with an error, what came before it stays there.
 
     Args:
+        context: Of the step.
         out: The folder.
         outcomes: In their order.
         usage: What the answers took; read at the end.
@@ -146,8 +151,14 @@ def write_made(
         What `statistics.json` holds: `dialogues` and `rejected` add up to `parts`.
     """
     tally = _Tally()
-    with _rejects(out / "rejected.parquet") as reject:
-        write_dialogues(out, _accepted(outcomes, tally, reject))
+    stopped: list[MowaError] = []
+    folder = _beside(context, out, ".unfinished")
+    shutil.rmtree(folder, ignore_errors=True)
+    with _rejects(folder / "rejected.parquet") as reject:
+        write_dialogues(folder, _accepted(_until_stopped(outcomes, stopped), tally, reject))
+    if stopped and not tally.items:
+        shutil.rmtree(folder)
+        raise stopped[0]
     statistics: Metrics = {
         "items": tally.items,
         "parts": tally.dialogues + sum(tally.reasons.values()),
@@ -161,9 +172,31 @@ def write_made(
         "models": {name: asdict(used) for name, used in sorted(usage.items())},
     }
     text = json.dumps(statistics, ensure_ascii=False, indent=1)
-    write_text(out / "statistics.json", text + "\n")
-    _report(statistics, tally, title, about).write(out / "report.html")
+    write_text(folder / "statistics.json", text + "\n")
+    _report(statistics, tally, title, about).write(folder / "report.html")
+    if stopped:
+        error = stopped[0]
+        there = f"what is finished so far lies in {folder}, and may be read as any dialogues"
+        error.fix = f"{error.fix}; {there}" if error.fix else there
+        raise error
+    shutil.rmtree(out / FOLDER, ignore_errors=True)
+    for name in (FOLDER, "rejected.parquet", "report.html", "statistics.json"):
+        shutil.move(folder / name, out / name)
+    folder.rmdir()
     return statistics
+
+
+def _beside(context: Context, out: Path, suffix: str) -> Path:
+    """Where what outlives the artifact lies."""
+    return (context.cache or out.parent / f"{out.name}.json").with_suffix(suffix)
+
+
+def _until_stopped(outcomes: Iterable[Outcome], stopped: list[MowaError]) -> Iterator[Outcome]:
+    """The outcomes up to an error, which is put into `stopped`."""
+    try:
+        yield from outcomes
+    except MowaError as error:
+        stopped.append(error)
 
 
 @dataclass

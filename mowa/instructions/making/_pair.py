@@ -36,23 +36,38 @@ from mowa.instructions.making._scores import (
 from mowa.instructions.making._teacher import Teacher, teachers
 from mowa.workspace import Inputs, Metrics
 
-_GIVEN = "given"
-
 
 def observe(config: PairDialoguesConfig, context: Context, cache: Path | None) -> dict[str, Any]:
     """What the outer world adds to the fingerprint: the hashes of the judges' prompts."""
     del cache  # prompts are small
-    return {"prompts": [[single.digest] for single, _ in judge_prompts(config.judges, context)]}
+    return {
+        "prompts": [
+            [single.digest] for single, _ in judge_prompts(config.judges, context, config.language)
+        ]
+    }
 
 
-def run(config: PairDialoguesConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
+def run(
+    config: PairDialoguesConfig,
+    inputs: Inputs,
+    out: Path,
+    context: Context,
+    unread: Sequence[Outcome] = (),
+) -> Metrics:
     """Write `dialogues/`, `rejected.parquet`, `statistics.json` and `report.html`.
+
+    Args:
+        config: What is asked, and how.
+        inputs: Dialogues, and models.
+        out: The folder.
+        context: What the run gives.
+        unread: Rows of a file beside these dialogues that are none: they are rejects too.
 
     Raises:
         UsageError: Where a prompt or a model is not as it should be.
         StoppedEarly: Where the budget is used up.
     """
-    prompts = judge_prompts(config.judges, context)
+    prompts = judge_prompts(config.judges, context, config.language)
     folders = [artifact.path for artifact in inputs.all("dialogues")]
 
     def dialogues() -> Iterator[Dialogue]:
@@ -74,14 +89,15 @@ def run(config: PairDialoguesConfig, inputs: Inputs, out: Path, context: Context
                 yield outcome
 
         about = [("between", " and ".join(dict.fromkeys(model.name for model in models)))]
-        return write_made(out, outcomes(), desk.usage, title="Preferences", about=about)
+        return write_made(
+            context, out, chain(unread, outcomes()), desk.usage, title="Preferences", about=about
+        )
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """An answer that may be chosen: who gave it, and what."""
+    """An answer that may be chosen, and what is said of it: its origin, its model and more."""
 
-    model: str
     text: str
     about: dict[str, Any]
 
@@ -90,9 +106,12 @@ def paired(
     dialogue: Dialogue, models: Sequence[Teacher], by: Sequence[Judge], config: PairDialoguesConfig
 ) -> Work[Outcome]:
     """Have all models answer, the judges score, and make a preference of best and worst."""
-    refused = fault_of_licence(dialogue.licence, required=config.require_licence)
-    if refused is not None:
-        return Outcome((), (rejected(dialogue.id, refused, dialogue=dialogue),))
+    fault, detail = fault_of_licence(dialogue.licence, required=config.require_licence), ""
+    if fault is None and dialogue.language not in (None, config.language):
+        # Answers to it would be in its language, and rejected when they are paid for.
+        fault, detail = "another language", f"the question is in {dialogue.language}"
+    if fault is not None:
+        return Outcome((), (rejected(dialogue.id, fault, detail, dialogue=dialogue),))
     messages, given = _prompt_of(dialogue)
     answers, rejects = yield from _answers(dialogue, messages, given, models, config)
     if len(answers) < 2:
@@ -135,7 +154,8 @@ def _answers(
     replies = yield asks
     found = []
     if config.with_given and given is not None:
-        found.append(_Answer(dialogue.model or _GIVEN, given, {"model": dialogue.model or _GIVEN}))
+        said = {"given": True, "origin": dialogue.origin, "model": dialogue.model}
+        found.append(_Answer(given, said))
     rejects = []
     for ask, reply in zip(asks, replies, strict=True):
         text = without_thoughts(reply.text)
@@ -149,8 +169,8 @@ def _answers(
         if fault is not None:
             rejects.append(rejected(dialogue.id, *fault, reply=reply, final=False))
             continue
-        about = {**ask.teacher.about(), "answer": reply.id}
-        found.append(_Answer(ask.teacher.name, text, about))
+        about = {"origin": "generated", **ask.teacher.about(), "answer": reply.id}
+        found.append(_Answer(text, about))
     return found, rejects
 
 
@@ -189,8 +209,8 @@ def _preference(
         messages=_prompt_of(dialogue)[0],
         chosen=best.text,
         rejected=worst.text,
-        origin="generated",
-        model=best.model,
+        origin=best.about["origin"],
+        model=best.about["model"],
         review="none",
         details=with_step(dialogue.details, step),
     )

@@ -62,6 +62,7 @@ class Prompt(_Part):
         version: Raised when it is changed.
         about: For people, one sentence.
         makes: What becomes of the answers.
+        language: That it asks for, ISO 639-3; None where it fits any.
         system: The system's turn; none where it is empty.
         text: The user's turn.
         labels: What the lines of an answer begin with, in their order.
@@ -74,6 +75,7 @@ class Prompt(_Part):
     version: int = Field(1, ge=1)
     about: str = ""
     makes: Makes
+    language: str | None = Field(None, pattern=r"^[a-z]{3}$")
     system: str = ""
     text: str
     labels: tuple[str, ...] = ()
@@ -116,7 +118,7 @@ class Prompt(_Part):
     @property
     def digest(self) -> str:
         """Hash of what an answer, and a dialogue made of it, depend on."""
-        text = canonical(self.model_dump(mode="json", exclude={"about"}))
+        text = canonical(self.model_dump(mode="json", exclude={"about", "language"}))
         return hashlib.blake2b(text.encode("utf-8"), digest_size=8).hexdigest()
 
     def messages(self, fields: dict[str, str], *, as_json: bool = False) -> tuple[Message, ...]:
@@ -141,23 +143,32 @@ class Prompt(_Part):
         return [line.strip() for line in lines if line.strip() and not fields_of(line)]
 
 
-def read_prompts(names: Sequence[str], makes: Makes, folder: Path) -> list[Prompt]:
+def read_prompts(
+    names: Sequence[str], makes: Makes, folder: Path, language: str | None = None
+) -> list[Prompt]:
     """The prompts that a person means.
 
     Args:
         names: Of prompts that come with Mowa, or TOML files.
         makes: What they are for.
         folder: Where relative paths start.
+        language: What answers are to be in, where that is known.
 
     Raises:
-        UsageError: Where there is no such prompt, it is for something else, or is not as it
-            should be.
+        UsageError: Where there is no such prompt, it is for something else or for another
+            language, or is not as it should be.
     """
     found = [_read(_place(name, folder)) for name in names]
     for prompt in found:
+        where = f"prompt {prompt.name}"
         if prompt.makes != makes:
+            raise UsageError(f"this prompt makes {prompt.makes}, not {makes}", where=where)
+        if language and prompt.language and prompt.language != language:
             raise UsageError(
-                f"this prompt makes {prompt.makes}, not {makes}", where=f"prompt {prompt.name}"
+                f"this prompt is for answers in {prompt.language}, not in {language}: every answer"
+                " would be paid for and rejected",
+                where=where,
+                fix="write prompts of your own as TOML files, with the language that they ask for",
             )
     if twice := [one.name for place, one in enumerate(found) if one in found[:place]]:
         raise UsageError(f"the prompt {twice[0]!r} stands twice in the list")

@@ -69,15 +69,22 @@ class _Question:
     messages: tuple[Message, ...]
 
 
-def judge_prompts(configs: Sequence[JudgeConfig], context: Context) -> list[tuple[Prompt, Prompt]]:
+def judge_prompts(
+    configs: Sequence[JudgeConfig], context: Context, language: str | None = None
+) -> list[tuple[Prompt, Prompt]]:
     """The prompts of each judge, for one answer and for two.
+
+    Args:
+        configs: The judges.
+        context: Of the step.
+        language: That single answers are in, where it is known.
 
     Raises:
         UsageError: Where one is not as it should be.
     """
     return [
         (
-            read_prompts([config.prompt], "score", context.data)[0],
+            read_prompts([config.prompt], "score", context.data, language)[0],
             read_prompts([config.pair_prompt], "comparison", context.data)[0],
         )
         for config in configs

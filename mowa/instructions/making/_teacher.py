@@ -17,6 +17,9 @@ from mowa.workspace import Artifact, canonical
 # What a model without a turn of its own to write in is led to write by.
 _LEAD = "\n\n"
 
+# The temperature of a further attempt where that of the first is 0: at 0 the same would come.
+_AGAIN = 0.3
+
 
 @dataclass(frozen=True)
 class Teacher:
@@ -39,7 +42,7 @@ class Teacher:
     meter: EnergyMeter | None = None
 
     def request(self, messages: tuple[Message, ...], attempt: int = 0) -> GenerateRequest:
-        """What it is asked; a further attempt draws anew, which at temperature 0 changes nothing.
+        """What it is asked; a further attempt draws anew, also where the first takes the likeliest.
 
         Args:
             messages: The turns.
@@ -51,7 +54,7 @@ class Teacher:
         return GenerateRequest(
             prompt,
             self.config.max_new_tokens,
-            temperature=self.config.temperature,
+            temperature=self.config.temperature or (_AGAIN if attempt else 0.0),
             seed=self.config.seed + attempt,
         )
 

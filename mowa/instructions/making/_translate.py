@@ -47,18 +47,31 @@ def observe(
 ) -> dict[str, Any]:
     """What the outer world adds to the fingerprint: the hash of the prompt."""
     del cache  # a prompt is small
-    (prompt,) = read_prompts([config.prompt], "translation", context.data)
+    (prompt,) = read_prompts([config.prompt], "translation", context.data, config.language)
     return {"prompts": {prompt.name: prompt.digest}}
 
 
-def run(config: TranslateDialoguesConfig, inputs: Inputs, out: Path, context: Context) -> Metrics:
+def run(
+    config: TranslateDialoguesConfig,
+    inputs: Inputs,
+    out: Path,
+    context: Context,
+    unread: Sequence[Outcome] = (),
+) -> Metrics:
     """Write `dialogues/`, `rejected.parquet`, `statistics.json` and `report.html`.
+
+    Args:
+        config: What is asked, and how.
+        inputs: Dialogues, and models.
+        out: The folder.
+        context: What the run gives.
+        unread: Rows of a file beside these dialogues that are none: they are rejects too.
 
     Raises:
         UsageError: Where the prompt or the model is not as it should be.
         StoppedEarly: Where the budget is used up.
     """
-    (prompt,) = read_prompts([config.prompt], "translation", context.data)
+    (prompt,) = read_prompts([config.prompt], "translation", context.data, config.language)
     folders = [artifact.path for artifact in inputs.all("dialogues")]
     total = sum(1 for _ in _some(folders, config.limit))
     with (
@@ -78,7 +91,14 @@ def run(config: TranslateDialoguesConfig, inputs: Inputs, out: Path, context: Co
                 yield outcome
 
         about = [("into", config.language), ("by", teacher.name)]
-        return write_made(out, outcomes(), desk.usage, title="Translated dialogues", about=about)
+        return write_made(
+            context,
+            out,
+            chain(unread, outcomes()),
+            desk.usage,
+            title="Translated dialogues",
+            about=about,
+        )
 
 
 def translated(
