@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -51,6 +51,12 @@ class _DialogueConfig(TrainerConfig):
         if isinstance(values, dict) and values.get("steps") is values.get("epochs") is None:
             return values | {"epochs": cls.usual_epochs}
         return values
+
+    @model_validator(mode="after")
+    def _needs_muon(self) -> Self:
+        if self.muon_learning_rate is not None and self.optimizer != "muon":
+            raise ValueError('muon_learning_rate is given, but optimizer is not "muon"')
+        return self
 
     def check_reads(self, kinds: Sequence[str]) -> None:
         """One model."""

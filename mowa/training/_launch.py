@@ -52,7 +52,14 @@ def train_in_processes(
     # A file: standard output is for what the processes say, and they may say much on the other.
     log = out / LOG
     with log.open("w", encoding="utf-8") as other, _forwarding(out):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=other, text=True)  # noqa: S603 - our own module
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            command,
+            stdout=subprocess.PIPE,
+            stderr=other,
+            text=True,
+            # A signal to the whole group is for this process, which has the others save.
+            start_new_session=True,
+        )
         assert process.stdout is not None
         try:
             error = _listen(process.stdout, progress)

@@ -39,7 +39,7 @@ from mowa.training._parity import agree_with_model
 from mowa.training._resume import refuse_other_run, restore, say_what_changed, tensors_of
 from mowa.training._runtime import choose_micro_batch
 from mowa.training._spikes import SpikeGuard
-from mowa.training._stop import stop_request
+from mowa.training._stop import StopRequest
 from mowa.training._trainer_config import TrainerConfig
 
 # How much the newest update counts in the mean from which the time left is told.
@@ -77,6 +77,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     progress: Progress,
     ranks: Ranks,
     device: torch.device,
+    stop: StopRequest,
     beginning: Checkpoint | None = None,
 ) -> Run:
     """Train `model` in place, from the newest checkpoint under `out` if there is one.
@@ -93,6 +94,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         progress: Where progress is shown.
         ranks: The processes that train together.
         device: Of this process.
+        stop: Is looked at after every update.
         beginning: The checkpoint of another run that this one goes on from.
 
     Raises:
@@ -226,7 +228,6 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
 
     with (
         checkpoints.writing(),
-        stop_request(out) as stop,
         meters(
             model,
             device=device,

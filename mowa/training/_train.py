@@ -18,6 +18,7 @@ from mowa.training._loop import train
 from mowa.training._memory import explained_memory
 from mowa.training._pretraining import pretraining
 from mowa.training._runtime import choose_device, choose_precision, numerics
+from mowa.training._stop import stop_request
 from mowa.training._task import Task
 from mowa.training._trainer_config import TrainerConfig
 from mowa.workspace import Inputs, identity_of, write_text
@@ -56,6 +57,8 @@ def train_here(config: TrainerConfig, inputs: Inputs, out: Path, progress: Progr
         if config.precision == "auto":
             precision = task.beginning.state["precision"]
     with (
+        # From here on: who asks while it compiles is heard after the first update.
+        stop_request(out) as stop,
         numerics(threads=config.threads, seed=config.seed) as threads,
         joined(device, shard_processes=config.shard_processes) as (ranks, device),
     ):
@@ -80,6 +83,7 @@ def train_here(config: TrainerConfig, inputs: Inputs, out: Path, progress: Progr
                 progress=progress,
                 ranks=ranks,
                 device=device,
+                stop=stop,
                 beginning=task.beginning,
             )
         read = [artifact.id for artifact in inputs.all("model")]

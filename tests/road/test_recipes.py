@@ -42,7 +42,7 @@ def test_the_recipe_for_an_office_runs_on_folders_of_ones_own(mowa, tmp_path):
     command = ["run", ROOT / "recipes/domain.toml", "--set", f"data={data}"]
     plan = mowa(*command, "-w", tmp_path / "workspace", "--dry-run")
     assert plan.code == 0, plan.err
-    assert "22 of 22 steps to do" in plan.out
+    assert "24 of 24 steps to do" in plan.out
     without = mowa(*command, "--set", f"sources={tmp_path}", "-w", tmp_path / "w", "--dry-run")
     assert without.code == 2
     assert "chat-model" in without.err

@@ -1,6 +1,7 @@
 """A training process that kills itself in the update that MOWA_TEST_DIE_AT names.
 
-Or that asks, in the one that MOWA_TEST_STOP_AT names, by file for all of them to stop.
+Or that asks, in the one that MOWA_TEST_STOP_AT names, for all of them to stop: by file, or by a
+SIGTERM to the group of processes that MOWA_TEST_GROUP names.
 """
 
 import os
@@ -20,7 +21,10 @@ def ending(self):
     if update == os.environ.get("MOWA_TEST_DIE_AT") and rank == "1":
         os.kill(os.getpid(), signal.SIGKILL)
     if update == os.environ.get("MOWA_TEST_STOP_AT") and rank == "0":
-        Path(sys.argv[1]).with_name("stop").touch()
+        if group := os.environ.get("MOWA_TEST_GROUP"):
+            os.killpg(int(group), signal.SIGTERM)
+        else:
+            Path(sys.argv[1]).with_name("stop").touch()
     step(self)
 
 

@@ -311,6 +311,22 @@ def asked_while_it_measures(out, monkeypatch):
             yield
 
 
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_while_it_gets_ready_is_heard_after_the_first_update(
+    world, tmp_path, monkeypatch, asked
+):
+    """As while layers are compiled, which may take minutes."""
+    real = _loop.agree_with_model
+
+    def asking(*arguments):
+        signal.raise_signal(asked)
+        return real(*arguments)
+
+    monkeypatch.setattr(_loop, "agree_with_model", asking)
+    with pytest.raises(StoppedEarly, match=f"by {asked.name}: saved after update 1 of 12"):
+        go(world, tmp_path / "out", *inputs_of(world).artifacts)
+
+
 def test_a_request_before_the_first_update_is_not_lost(world, tmp_path, monkeypatch):
     out = tmp_path / "out"
     with asked_while_it_measures(out, monkeypatch):

@@ -1,6 +1,9 @@
 """Several processes train what one trains: real ones, started by torchrun, over gloo."""
 
 import json
+import os
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -118,6 +121,36 @@ def test_a_run_goes_on_in_another_number_of_processes(world, tmp_path, monkeypat
             _, said = train(world, out, processes, **part)
             assert any("not as before: processes" in line for line in said)
     assert losses(out) == pytest.approx(losses(tmp_path / "whole"), rel=1e-6)
+
+
+ASKED_AS_A_GROUP = """
+import os, sys
+from pathlib import Path
+from tiny_training import pretrain
+from mowa.errors import StoppedEarly
+from mowa.training import _launch
+os.environ |= {"MOWA_TEST_GROUP": str(os.getpgrp()), "MOWA_TEST_STOP_AT": "3"}
+_launch._WORKER = [sys.argv[3]]
+try:
+    pretrain(Path(sys.argv[1]), Path(sys.argv[2]), steps=9, processes=2, micro_batch_size=1)
+except StoppedEarly as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_to_the_whole_group_saves_and_asks_to_be_started_again(world, tmp_path):
+    """As job schedulers and terminals send it: torchrun would end its processes at once."""
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED_AS_A_GROUP, world, tmp_path / "out", ENDING],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 75, done.stderr
+    assert "saved after update" in done.stdout
+    _, said = train(world, tmp_path / "out", 2, steps=9, eval_every=None)
+    assert any("going on from update" in line for line in said)
 
 
 def test_processes_that_do_not_divide_the_batch_are_refused_with_numbers():
