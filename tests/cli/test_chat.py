@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from mowa.cli import main
 from mowa.cli._common import harmless_json
 from mowa.execution import harmless
+from mowa.inference import Message
+from mowa.instructions import template_called
 from tests.cli.terminal import PATIENCE, terminal
 from tests.inference.families import family, tokenizer
 from tests.inference.scripted_server import Reply, serving, stream
@@ -354,6 +356,27 @@ def test_a_model_without_a_template_answers_as_in_a_script(call, model):
         max_new_tokens=12,
     ).strip()
     assert kept[4] == ("assistant", second)
+
+
+@pytest.mark.parametrize(
+    "sampling", [("--temperature", 0), ("--top-k", 1), ("--top-p", 1e-9), ("--seed", 5, "-n", 3)]
+)
+def test_a_model_answers_in_its_own_template_as_the_flags_say(call, model, sampling):
+    from mowa.inference import TorchEngine
+
+    (model / "chat_template.jinja").write_text(template_called("mowa"), "utf-8")
+    most = () if "-n" in sampling else ("-n", 6)
+    options = (*sampling, *most, "--history", "h.jsonl")
+    assert call(model, *options, text="Kraków?\nA Toruń?\n")[0] == 0
+    kept = said(conversations(model.parent / "h.jsonl")[0])
+    assert [role for role, _ in kept] == ["user", "assistant"] * 2
+    engine, turns = TorchEngine.load(model, device="cpu"), []
+    for (_, question), (_, answer) in zip(kept[::2], kept[1::2], strict=True):
+        turns.append(Message("user", question))
+        drawn = {"temperature": 0.7, "top_p": 0.95, "seed": 5 + len(turns)}
+        chosen = {"max_new_tokens": 3, **drawn} if "-n" in sampling else {"max_new_tokens": 6}
+        assert engine.generate(tuple(turns), **({"temperature": 0} | chosen)) == answer
+        turns.append(Message("assistant", answer))
 
 
 def test_nothing_of_a_conversation_in_torch_is_cut_silently(call, model):

@@ -427,8 +427,13 @@ def test_inputs_that_do_not_fit_are_refused(world, tmp_path):
         finetune(world, tmp_path / "template", template="llama3")
     with pytest.raises(ValueError, match="reads one model"):
         config_of(FinetuneConfig).check_reads(["dialogues"])
-    for wrong in ({"steps": 2, "epochs": 1.0}, {"held_out": 1.0}, {"template": "alpaca"}):
-        with pytest.raises(ValueError, match=r"steps and epochs|less than 1|'mowa'"):
+    for wrong in (
+        {"steps": 2, "epochs": 1.0}, {"held_out": 1.0}, {"template": "alpaca"},
+        {"muon_learning_rate": 0.01},
+    ):  # fmt: skip
+        with pytest.raises(
+            ValueError, match=r"steps and epochs|less than 1|'mowa'|optimizer is not"
+        ):
             FinetuneConfig.model_validate({"sequence_length": 64, "global_batch_size": 64} | wrong)
     usual = FinetuneConfig.model_validate({"sequence_length": 64, "global_batch_size": 64})
     assert (usual.epochs, usual.optimizer_for(new=False)) == (2.0, "adamw")
