@@ -138,7 +138,13 @@ class Models:
         address = _address(reference)
         if address is None:
             artifact = artifact_of(reference, "model", self._workspace)
-            self.artifacts[artifact.name] = artifact
+            known = self.artifacts.setdefault(artifact.name, artifact)
+            if known.path != artifact.path:
+                raise UsageError(
+                    f"two models are called {artifact.name}, and rows could not tell them apart",
+                    where=f"{known.path} and {artifact.path}",
+                    fix="name one of the folders otherwise",
+                )
             return {"name": artifact.name, **how}
         return {
             "name": address.name,

@@ -113,11 +113,12 @@ def plan(
     size = vocabulary or _vocabulary(loaded, name, workspace)
     machine = parse_gpus(gpus) if gpus else this_machine(config, measure=True)
     probed = _probe(config, size, machine) if run_probe else None
+    config, done = _going_on(loaded, name, workspace, config)
     made = plan_run(
         config,
         vocabulary=size,
         sizes=_read_sizes(loaded, name, workspace, size),
-        done=_updates_before(loaded, name, workspace, config),
+        done=done,
         epoch_tokens=parse_count(tokens) if tokens else _built_tokens(loaded, name, workspace),
         machine=machine,
         mfu=mfu,
@@ -201,12 +202,14 @@ def _read_sizes(recipe: Recipe, name: str, workspace: Path, vocabulary: int) -> 
     return DecoderSizes.of_settings(with_defaults(settings), vocabulary)
 
 
-def _updates_before(recipe: Recipe, name: str, workspace: Path, config: PretrainConfig) -> int:
-    """Those of the checkpoint that the step goes on from, where it does."""
-    from mowa.training.planner import updates_before
+def _going_on(
+    recipe: Recipe, name: str, workspace: Path, config: PretrainConfig
+) -> tuple[PretrainConfig, int]:
+    """The step as the checkpoint that it goes on from has it, and the updates before it."""
+    from mowa.training.planner import going_on
 
     built = _read_model(recipe, name, workspace)
-    return 0 if built is None else updates_before(config, built.path)
+    return (config, 0) if built is None else going_on(config, built.path)
 
 
 def _read_model(recipe: Recipe, name: str, workspace: Path) -> Artifact | None:

@@ -142,13 +142,13 @@ def _rows(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Of each row where it stands, the id, and what else it says."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix == ".jsonl":
+            if path.suffix.lower() in (".jsonl", ".ndjson"):
                 for number, line in enumerate(file, start=1):
                     if line.strip():
                         yield _of_json(line, f"{path}, line {number}")
                 return
             csv.field_size_limit(_MOST_FIELD)
-            table = csv.reader(file, delimiter="\t")
+            table = csv.reader(file, delimiter="\t", strict=True)
             for number, cells in enumerate(table):
                 if not any(cells) or (number == 0 and cells[0].strip().casefold() == "id"):
                     continue
@@ -157,7 +157,12 @@ def _rows(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     except OSError as error:
         raise UsageError(f"this file cannot be read: {error.strerror}", where=str(path)) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"this is no table in UTF-8: {error}", where=str(path)) from error
+        raise UsageError(
+            f"this is no table in UTF-8: {error}",
+            where=str(path),
+            fix='double the quotation marks of a cell that begins with one, """Tak"" to mało", or'
+            " write JSON Lines",
+        ) from error
 
 
 def _of_json(line: str, where: str) -> tuple[str, str, dict[str, Any]]:

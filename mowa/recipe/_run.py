@@ -257,22 +257,23 @@ def _rights(item: Planned, inputs: Inputs, metrics: Metrics) -> dict[str, Any]:
     for artifact in inputs.artifacts:
         sources.update(artifact.rights.get("sources", {}))
         licences.update(artifact.rights.get("licences", []))
-    # A record may carry a licence of its own: the step that reads or keeps it has counted them.
-    licences = set(metrics.get("licences", licences)).union(*map(_of_models, inputs.artifacts))
+    # A record may carry a licence of its own: the step that reads or keeps it has counted them. Of
+    # models that wrote or judged no record tells.
+    of_models = sorted(set().union(*map(_of_models, inputs.artifacts)))
+    licences = set(metrics.get("licences", licences)).union(of_models)
     tiers = {source["release"] for source in sources.values()}
     return {
         "release": "research" if "research" in tiers else "open",
         "licences": sorted(licences),
+        **({"licences_of_models": of_models} if of_models else {}),
         "sources": dict(sorted(sources.items())),
     }
 
 
 def _of_models(artifact: Artifact) -> set[str]:
-    """Licences of models that wrote or judged: no row has them, so no step counts them."""
-    licences = set(artifact.rights.get("licences", []))
-    if artifact.kind == "model":
-        return licences
-    return licences - set(artifact.metrics.get("licences", licences))
+    """Licences of a model, or of the models that wrote or judged what is in an artifact."""
+    name = "licences" if artifact.kind == "model" else "licences_of_models"
+    return set(artifact.rights.get(name, []))
 
 
 @contextmanager

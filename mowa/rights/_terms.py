@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
-from mowa.rights._licence import NOASSERTION
+from mowa.rights._licence import NOASSERTION, canonical_licence
 
 _PART = re.compile(r"\(|\)|[^\s()]+")
-_CC = re.compile(r"(?:LicenseRef-)?CC-[A-Z0-9.-]+", re.IGNORECASE)
+_CC = re.compile(r"(?:LicenseRef-)?CC-[A-Z0-9.-]+\+?", re.IGNORECASE)
 
 # They ask for nothing; official texts (article 4 of the Polish Act) have no rights to ask with.
 _FREE = {
@@ -49,11 +50,20 @@ def _has(name: str, condition: str) -> bool:
     return _CC.fullmatch(name) is not None and condition in name.upper().split("-")
 
 
+@lru_cache(maxsize=1024)  # of thousands of rows few have others
+def _read(licence: str) -> str:
+    """As SPDX writes it; nothing, where it is no expression of SPDX."""
+    try:
+        return canonical_licence(licence)
+    except ValueError:
+        return ""
+
+
 def _holds(licence: str | None, of_one: Callable[[str], bool]) -> bool:
     """Of parts joined with AND one is enough; of a choice (OR) all must have it."""
-    if licence is None or licence == NOASSERTION:
+    parts = _PART.findall(_read(licence or ""))
+    if not parts or parts == [NOASSERTION]:
         return False
-    parts = _PART.findall(licence)
 
     def choice() -> bool:
         found = together()

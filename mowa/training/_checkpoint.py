@@ -36,7 +36,7 @@ from mowa.training._distribution import Ranks, background_group
 from mowa.workspace import digest, disk_error
 
 _STATE = "state.json"
-_FORMAT = 2
+_FORMAT = 3
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
 
 

@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any
 
 import torch
+from torch._functorch import config as functorch_config
 
 from mowa.training._distribution import Ranks
 from mowa.training._forward import Forward, Rows
@@ -25,7 +26,11 @@ def compile_layers(
     began = time.monotonic()
     trial = _Trial()
     try:
-        with torch.random.fork_rng():  # a run that goes on has just got its random state back
+        with (
+            torch.random.fork_rng(),  # a run that goes on has just got its random state back
+            # The backward pass is compiled with the forward one, where a failure is caught.
+            functorch_config.patch(force_non_lazy_backward_lowering=True),
+        ):
             forward.compile_layers(example, trial.compiler)
     except torch.OutOfMemoryError:
         raise

@@ -153,12 +153,6 @@ def share(forward: Forward, ranks: Ranks) -> None:
     fully_shard(forward, mesh=ranks.mesh, mp_policy=policy)
 
 
-def back_to_shards(forward: Forward) -> None:
-    """After passes without gradients, which leave the last group's parameters whole, and cast."""
-    if isinstance(forward, FSDPModule):
-        forward.reshard()
-
-
 def reduce_gradients_next(forward: Forward, ranks: Ranks, *, wanted: bool) -> None:
     """Are gradients added up among the processes in the next backward pass, or kept for later?"""
     if ranks.mesh is not None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mowa.execution import Progress
 from mowa.training._conversations import Conversations
-from mowa.training._distribution import Ranks, back_to_shards
+from mowa.training._distribution import Ranks
 from mowa.training._forward import Forward, Rows, measuring, stack
 from mowa.training._objective import Sizes
 from mowa.training._order import Place, TrainingOrder
@@ -85,7 +85,6 @@ class Answers:
             for rows in rows_of(self.measured, self.held_out, forward, ranks, micro=micro):
                 judged = forward(rows, "judged")
                 sums += judged.double().sum(dim=(1, 2)).cpu()
-        back_to_shards(forward)
         loss, hits = ranks.sums(sums.tolist())
         targets = int(self.held_out.targets.sum())
         return {"held_out_loss": loss / targets, "held_out_accuracy": hits / targets}

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from mowa.training._attention import VARLEN, segment_starts, visible
 from mowa.training._blocked import BLOCKED, LONGEST
@@ -256,7 +257,11 @@ def _never_none(labels: Tensor) -> Tensor:
 
 @contextmanager
 def measuring(forward: Forward) -> Iterator[None]:
-    """No gradients, no dropout, and what is compiled is left alone: it would be compiled again."""
+    """No gradients, no dropout, and what is compiled is left alone: it would be compiled again.
+
+    Where weights are divided, passes without gradients leave the last group's whole, and cast; at
+    the end all are shards again.
+    """
     was_training = forward.model.training
     forward.model.eval()
     try:
@@ -264,3 +269,5 @@ def measuring(forward: Forward) -> Iterator[None]:
             yield
     finally:
         forward.model.train(was_training)
+        if isinstance(forward, FSDPModule):
+            forward.reshard()

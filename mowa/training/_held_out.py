@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mowa.training._distribution import Ranks, back_to_shards
+from mowa.training._distribution import Ranks
 from mowa.training._forward import Forward, measuring, stack
 from mowa.training._plan import Block
 
@@ -106,7 +106,6 @@ def bits_per_byte(
                     total += float(forward(stack(blocks, forward.device), "measure"))
                 nats[source] = nats.get(source, 0.0) + total
                 sizes[source] = sizes.get(source, 0) + split.bytes(source)
-    back_to_shards(forward)
     # Every process has met the sources in the same order.
     nats = dict(zip(nats, ranks.sums(list(nats.values())), strict=True))
     texts = [source for source in nats if sizes[source]]

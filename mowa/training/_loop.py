@@ -151,7 +151,8 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     micro = micro or choose_micro_batch(
         None, config.sequence_length, device, compiled=config.compile
     )
-    # What says where a run that goes on from this one reads on.
+    # What says where a run that goes on from this one reads on; also in what this one does not read.
+    before = beginning.state if beginning else {"plans": {}, "read": {}}
     plans = {name: plan.digest() for name, plan in zip(names, order.plans, strict=False)}
 
     objective.begin(forward, ranks, micro=micro, out=out, progress=progress)
@@ -164,7 +165,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
         run.step, run.tokens = found.step, found.state["tokens"]
         run.seconds, run.skipped = found.state["seconds"], list(found.state["skipped"])
         run.joules = found.state["joules"]
-        run.energy = list(found.state.get("energy", []))
+        run.energy = list(found.state["energy"])
         progress.say(f"going on from update {run.step:,} of {last_step:,}")
     log = MetricsLog(
         out / "metrics.jsonl",
@@ -211,8 +212,9 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
                 "precision": precision,
                 "optimizer": optimizer,
                 "arithmetic": arithmetic,
-                "plans": plans,
-                "read": dict(zip(names, order.read_until(run.step - first), strict=False)),
+                "plans": before["plans"] | plans,
+                "read": before["read"]
+                | dict(zip(names, order.read_until(run.step - first), strict=False)),
             },
             tensors_of(model, optimizers, ranks, device),
         )

@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor
 
 from mowa.errors import MowaError
 from mowa.training._attention import segment_starts
-from mowa.training._forward import Forward, Rows
+from mowa.training._forward import Forward, Rows, measuring
 
 # Relative, of loss and of the norm of each gradient's difference. Two output layers on the same
 # hidden states round alike: what remains is the order of sums, in bf16 of a few logits' last bit.
@@ -61,7 +61,7 @@ def agree_with_model(forward: Forward, rows: Rows, say: Callable[[str], None]) -
     forward.model.eval()
     try:
         _agree(forward, rows, say)
-        with torch.no_grad():
+        with measuring(forward):
             _refuse_leak(forward, rows)
     finally:
         forward.model.train(was_training)

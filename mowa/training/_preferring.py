@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from mowa.execution import Progress
 from mowa.training._conversations import Conversations
-from mowa.training._distribution import Ranks, back_to_shards
+from mowa.training._distribution import Ranks
 from mowa.training._finetuning import rows_of
 from mowa.training._forward import Forward, Rows, measuring, stack
 from mowa.training._objective import Sizes
@@ -181,7 +181,6 @@ class Preferences:
         with measuring(forward):
             for rows in rows_of(self.measured, self.held_out, forward, ranks, micro=micro):
                 sums += self.loss(forward, rows).double().cpu()
-        back_to_shards(forward)
         means = [each / len(self.held_out) for each in ranks.sums(sums.tolist())]
         return dict(zip(names, means, strict=True))
 
@@ -225,7 +224,6 @@ def compute_reference(  # noqa: PLR0917 - all of them are what is computed, and 
                 with writing(_part(folder, number)) as path, path.open("wb") as file:
                     np.save(file, found, allow_pickle=False)
             advance(min(ranks.world, len(todo) - turn * ranks.world))
-    back_to_shards(forward)
     ranks.wait()
 
 

@@ -128,17 +128,31 @@ def _beginning(
 
 
 def _read_before(beginning: Checkpoint, plans: dict[str, PackingPlan]) -> dict[str, int]:
-    """Blocks of each token artifact that are read already, which only the same plan can count."""
+    """Blocks of each token artifact that are read already, which only the same plan can count.
+
+    One of another name is known by its plan.
+    """
     packed: dict[str, str] = beginning.state["plans"]
-    other = [name for name in plans if name in packed and plans[name].digest() != packed[name]]
+    read: dict[str, int] = beginning.state["read"]
+    elsewhere = {digest: name for name, digest in packed.items() if name not in plans}
+    found, other = {}, []
+    for name, plan in plans.items():
+        digest = plan.digest()
+        known = name if name in packed else elsewhere.get(digest)
+        if known is None or not read[known]:
+            continue
+        if packed[known] == digest:
+            found[name] = read[known]
+        else:
+            other.append(name)
     if other:
         raise UsageError(
             f"the checkpoint has read of {', '.join(other)}, which is packed otherwise now: its"
             " documents, sequence_length or seed are not what they were",
-            fix='keep them as they were, or begin with the weights alone: start = "weights"',
+            fix="keep them as they were, or begin with the weights alone, without the moments of"
+            ' the optimizer: start = "weights"',
         )
-    read: dict[str, int] = beginning.state["read"]
-    return read
+    return found
 
 
 def _order(

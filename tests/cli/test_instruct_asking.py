@@ -238,3 +238,13 @@ def test_a_language_that_the_prompts_do_not_ask_for_is_refused_before_it_costs(
         assert code == 0, said.err
     (found,) = read_dialogues(tmp_path / "eng")
     assert found.language == "eng"
+
+
+def test_two_models_in_folders_of_one_name_are_refused(dialogues, tmp_path, mowa):
+    for folder in ("a/chat", "b/chat"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "config.json").write_text("{}")
+    models = ("-m", tmp_path / "a/chat", "-m", tmp_path / "b/chat")
+    code, said = mowa("instruct", "pairs", dialogues, *models, "-o", tmp_path / "out")
+    assert code == 2
+    assert "two models are called chat" in said.err

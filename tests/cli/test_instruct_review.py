@@ -82,6 +82,8 @@ def test_corrections_bring_their_texts_and_keep_what_stood_there(folder):
         ({"--correct": "a\n"}, UsageError, "nothing says to what"),
         ({"--accept": "a\n", "--reject": "a\n"}, UsageError, "accepted and rejected at once"),
         ({"--correct": "para\tPrus.\n"}, DataError, "two answers"),
+        ({"--correct": 'a\t"Tak" to mało.\nb\tNie.\n'}, UsageError, "write JSON Lines"),
+        ({"--correct": 'a\t"Tak, prawda\nb\tNie.\n'}, UsageError, "write JSON Lines"),
         ({}, UsageError, "nothing is decided"),
     ],
 )

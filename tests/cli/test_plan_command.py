@@ -167,7 +167,10 @@ def test_a_step_that_goes_on_from_a_checkpoint_is_planned_for_what_is_left(recip
     folder = tmp_path / "workspace"
     Workspace.open(folder, create=True)
     made = folder / "quickstart" / "before@dev"
-    (made / "checkpoints" / "step-00000400").mkdir(parents=True)
+    checkpoint = made / "checkpoints" / "step-00000400"
+    checkpoint.mkdir(parents=True)
+    state = {"optimizer": "muon", "precision": "bf16"}
+    (checkpoint / "state.json").write_text(json.dumps(state))
     record = artifact("before") | {"kind": "model"}
     (made / "artifact.json").write_text(json.dumps(record))
     settings = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -183,3 +186,4 @@ def test_a_step_that_goes_on_from_a_checkpoint_is_planned_for_what_is_left(recip
     assert shown.exit_code == 0
     assert "204,800" in shown.stdout  # 100 of 500 updates
     assert "100" in next(line for line in shown.stdout.splitlines() if "updates" in line)
+    assert "muon" in shown.stdout

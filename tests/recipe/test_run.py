@@ -493,3 +493,9 @@ def test_the_licence_of_a_model_that_wrote_stays_beside_those_of_the_rows(tmp_pa
     assert later["licences"] == ["CC-BY-4.0", "LicenseRef-Llama-3"]
     # A licence that no row has any more is no longer there.
     assert _rights(planned, Inputs((made,)), {"licences": {}})["licences"] == ["LicenseRef-Llama-3"]
+    # The teacher's own may be that of rows as well, and stays when they go.
+    twin = replace(teacher, rights={"licences": ["CC-BY-4.0"]})
+    rights = _rights(planned, Inputs((given, twin)), {"licences": {"CC-BY-4.0": 3, "MIT": 1}})
+    made = replace(given, rights=rights, metrics={"licences": {"CC-BY-4.0": 3, "MIT": 1}})
+    later = _rights(planned, Inputs((made,)), {"licences": {"MIT": 1}})
+    assert later["licences"] == ["CC-BY-4.0", "MIT"]

@@ -117,6 +117,26 @@ def test_a_run_does_not_read_on_in_what_is_packed_otherwise(world, tmp_path, bas
         )  # fmt: skip
 
 
+def test_what_was_read_is_known_after_a_run_that_did_not_read_it_and_by_another_name(
+    world, tmp_path, other
+):
+    tokens, tokenizer = inputs_of(world).artifacts
+    settings = {"keep_optimizer": True, "check_forward": False, "eval_every": None}
+    go(world, tmp_path / "a", tokens, other, tokenizer, steps=6, **settings)
+    a = artifact(tmp_path / "a", "model", "tiny/a")
+    go(world, tmp_path / "b", other, tokenizer, a, steps=8, start="checkpoint", **settings)
+    b = artifact(tmp_path / "b", "model", "tiny/b")
+    renamed = dataclasses.replace(tokens, name="tiny/renamed")
+    go(world, tmp_path / "c", renamed, other, tokenizer, b, steps=9, start="checkpoint", **settings)
+    read = {}
+    for name in "abc":
+        (found,) = (tmp_path / name / "checkpoints").glob("*/state.json")
+        read[name] = json.loads(found.read_text())["read"]
+    assert read["b"]["tiny/tokens"] == read["a"]["tiny/tokens"] > 0
+    assert read["b"]["tiny/other"] == read["a"]["tiny/other"] + 2 * 4
+    assert read["c"]["tiny/renamed"] > read["a"]["tiny/tokens"]
+
+
 def test_weights_alone_begin_a_new_run(world, tmp_path, base):
     tokens, tokenizer = inputs_of(world).artifacts
     metrics = go(world, tmp_path / "out", tokens, tokenizer, base, steps=5)

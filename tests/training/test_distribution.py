@@ -87,8 +87,12 @@ def test_compiled_layers_are_shared_too(world, tmp_path):
 
 
 @pytest.mark.slow
-def test_where_one_process_cannot_compile_none_does_and_none_waits(world, tmp_path, monkeypatch):
+@pytest.mark.parametrize("fails_in", ["forward", "backward"])
+def test_where_one_process_cannot_compile_none_does_and_none_waits(
+    world, tmp_path, monkeypatch, fails_in
+):
     train(world, tmp_path / "1", 1)
+    monkeypatch.setenv("MOWA_TEST_FAILS_IN", fails_in)
     monkeypatch.setattr(_launch, "_WORKER", [str(UNCOMPILING)])
     metrics, said = train(world, tmp_path / "2", 2, compile=True)
     assert metrics["compiled"] is False

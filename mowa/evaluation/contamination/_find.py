@@ -237,7 +237,7 @@ def _hits(wanted: _Wanted, index: Index, against: Against) -> Iterator[tuple[int
     for shard, named in sorted(by_shard.items()):
         kept = texts_of(against.corpus, shard)
         kept = kept.filter(pl.col("doc_id").is_in(sorted(named)))
-        if kept.height != len(named):
+        if kept["doc_id"].n_unique() != len(named):
             raise DataError(
                 "the index names documents that the corpus does not keep",
                 where=f"{against.name}, shard {shard}",

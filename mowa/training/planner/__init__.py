@@ -10,7 +10,7 @@ from mowa.training.planner._estimate import (
     RunPlan,
     Sharding,
     plan_run,
-    updates_before,
+    going_on,
 )
 from mowa.training.planner._machine import AVERAGE_PUE, Machine, parse_gpus, this_machine
 from mowa.training.planner._memory import Memory, memory_per_device
@@ -38,7 +38,7 @@ __all__ = [
     "plan_run",
     "probe",
     "this_machine",
-    "updates_before",
+    "going_on",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -269,22 +270,33 @@ def sizes_of(config: PretrainConfig, vocabulary: int) -> DecoderSizes:
     )
 
 
-def updates_before(config: PretrainConfig, model: Path) -> int:
-    """How many updates were made before the step begins, which reads the model in this folder.
+def going_on(config: PretrainConfig, model: Path) -> tuple[PretrainConfig, int]:
+    """The step with what it takes from the checkpoint of the model in this folder, if from any.
+
+    Returns:
+        The step with the checkpoint's optimizer and, where none is asked for, its precision; and
+        the updates that were made before it begins.
 
     Raises:
         UsageError: Where it goes on from a checkpoint, and there is none.
     """
     if config.start != "checkpoint":
-        return 0
-    steps = [int(path.name.removeprefix("step-")) for path in model.glob("checkpoints/step-*")]
+        return config, 0
+    steps = {
+        int(path.name.removeprefix("step-")): path for path in model.glob("checkpoints/step-*")
+    }
     if not steps:
         raise UsageError(
             'start = "checkpoint", but the model has no checkpoint',
             where=str(model),
             fix="read a model that was trained with keep_optimizer = true",
         )
-    return max(steps)
+    done = max(steps)
+    state = json.loads((steps[done] / "state.json").read_text("utf-8"))
+    taken = {"optimizer": state["optimizer"]}
+    if config.precision == "auto":
+        taken["precision"] = state["precision"]
+    return config.model_copy(update=taken), done
 
 
 def _rows_and_updates(

@@ -11,7 +11,7 @@ from mowa.model import FamilyConfig, TokenizerFacts, build_family
 from mowa.training import PretrainConfig, _flops
 from mowa.training._flops import DecoderSizes, training_flops_per_token, with_defaults
 from mowa.training._plan import PackingPlan
-from mowa.training.planner import PUBLISHED, parse_gpus, plan_run, this_machine, updates_before
+from mowa.training.planner import PUBLISHED, going_on, parse_gpus, plan_run, this_machine
 from mowa.training.planner._estimate import sizes_of
 
 BIELIK = {
@@ -155,17 +155,24 @@ def test_a_model_that_was_written_has_the_same_sizes_by_its_settings(tmp_path):
 
 def test_updates_before_the_checkpoint_are_not_planned_again(tmp_path):
     config = tiny_config(architecture=None, start="checkpoint")
-    for name in ("step-00000004", "step-00000010", ".step-00000011.partial"):
-        (tmp_path / "checkpoints" / name).mkdir(parents=True)
-    assert updates_before(config, tmp_path) == 10
-    assert updates_before(tiny_config(), tmp_path) == 0
+    for name, optimizer in (("step-00000004", "adamw"), ("step-00000010", "muon")):
+        folder = tmp_path / "checkpoints" / name
+        folder.mkdir(parents=True)
+        state = {"optimizer": optimizer, "precision": "bf16"}
+        (folder / "state.json").write_text(json.dumps(state))
+    (tmp_path / "checkpoints" / ".step-00000011.partial").mkdir()
+    assert going_on(tiny_config(), tmp_path) == (tiny_config(), 0)
+    taken, done = going_on(config, tmp_path)
+    assert (taken.optimizer, taken.precision, done) == ("muon", config.precision, 10)
+    taken, _ = going_on(config.model_copy(update={"precision": "auto"}), tmp_path)
+    assert taken.precision == "bf16"
     sizes = sizes_of(tiny_config(), 300)
     made = plan("H100", config, vocabulary=300, sizes=sizes, done=10)
     assert (made.updates, made.tokens) == (2, 2 * 128)
     with pytest.raises(UsageError, match="steps 12 is not above the 12 updates"):
         plan("H100", config, vocabulary=300, sizes=sizes, done=12)
     with pytest.raises(UsageError, match="no checkpoint"):
-        updates_before(config, tmp_path / "elsewhere")
+        going_on(config, tmp_path / "elsewhere")
     epochs = tiny_config(architecture=None, start="checkpoint", epochs=1.0, warmup_steps=0)
     again = plan("H100", epochs, vocabulary=300, sizes=sizes, done=10, epoch_tokens=1024)
     assert again.updates == 8
