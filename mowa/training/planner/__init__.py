@@ -9,8 +9,8 @@ from mowa.training.planner._estimate import (
     Choice,
     RunPlan,
     Sharding,
-    plan_run,
     going_on,
+    plan_run,
 )
 from mowa.training.planner._machine import AVERAGE_PUE, Machine, parse_gpus, this_machine
 from mowa.training.planner._memory import Memory, memory_per_device
@@ -33,12 +33,12 @@ __all__ = [
     "PublishedRun",
     "RunPlan",
     "Sharding",
+    "going_on",
     "memory_per_device",
     "parse_gpus",
     "plan_run",
     "probe",
     "this_machine",
-    "going_on",
 ]
 
 
