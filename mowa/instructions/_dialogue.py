@@ -9,6 +9,7 @@ from itertools import chain, pairwise
 from typing import Literal, get_args
 
 from mowa.inference import Message
+from mowa.rights import is_licence
 
 Origin = Literal["human", "generated", "translated"]
 Review = Literal["none", "accepted", "corrected", "rejected"]
@@ -134,4 +135,4 @@ def _faults_of_facts(dialogue: Dialogue, limits: Limits) -> Faults:
         yield not (math.isfinite(weight) and weight >= 0), "weight is negative or no number"
     spans = dialogue.documents
     yield any(not 0 <= span.start < span.end for span in spans), "span ends before it begins"
-    yield limits.licence and not dialogue.licence, "no licence"
+    yield limits.licence and not is_licence(dialogue.licence), "no licence"

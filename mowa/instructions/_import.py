@@ -36,7 +36,7 @@ from mowa.instructions._files import FOLDER
 from mowa.instructions._read import FileCounts, Rules, candidates_in
 from mowa.instructions._report import report
 from mowa.instructions._take import TakeWork, take
-from mowa.rights import load_source
+from mowa.rights import is_licence, load_source
 from mowa.workspace import Artifact, Inputs, Metrics, writing
 
 _WORK = ".work"
@@ -48,7 +48,6 @@ _UNIT_BYTES = 32 << 20
 _BATCH_CHARACTERS = 8 << 20
 
 _BYTES_OF_A_ROW = 1_000  # about; how many rows there are is known too late
-_NOASSERTION = "NOASSERTION"
 _CARRIED = {"name", "holder", "licence", "legal_basis", "agreement", "release", "attribution"}
 
 
@@ -205,7 +204,7 @@ def _base(
     name, licence = source["name"], source["licence"]
     if config.source is not None:
         name, licence = config.source, load_source(context.sources, config.source).licence
-    of_source = None if licence == _NOASSERTION else licence
+    of_source = licence if is_licence(licence) else None
     base = Dialogue("", (), licence=of_source, source=name, model=config.model)
     words: list[Converter | DialoguesConfig] = [converter, config] if converter else [config]
     for stated in words:

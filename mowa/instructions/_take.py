@@ -21,6 +21,7 @@ from mowa.instructions._candidates import REJECTED, Place, Rejected
 from mowa.instructions._dialogue import Dialogue
 from mowa.instructions._drafts import ROWS, SIDES, drafts_path, read_drafts
 from mowa.instructions._files import DIALOGUES, from_row, write_dialogues
+from mowa.rights import NOASSERTION
 from mowa.workspace import write_text, writing
 
 UNKNOWN = "unknown"
@@ -118,7 +119,7 @@ class _Tally:
         texts += [text for text in (dialogue.chosen, dialogue.rejected) if text is not None]
         length = sum(map(len, texts))
         self.counts["origins"][dialogue.origin] += 1
-        self.counts["licences"][dialogue.licence or "NOASSERTION"] += 1
+        self.counts["licences"][dialogue.licence or NOASSERTION] += 1
         self.counts["sources"][dialogue.source or UNKNOWN] += 1
         self.counts["languages"][dialogue.language or UNKNOWN] += 1
         self.counts["forms"][form] += 1

@@ -12,7 +12,7 @@ from mowa.rights._fetch import (
     Level,
     Page,
 )
-from mowa.rights._licence import NOASSERTION, canonical_licence, nearest_licences
+from mowa.rights._licence import NOASSERTION, canonical_licence, is_licence, nearest_licences
 from mowa.rights._source import (
     LegalBasis,
     Release,
@@ -42,6 +42,7 @@ __all__ = [
     "canonical_licence",
     "forbids_commerce",
     "forbids_derivatives",
+    "is_licence",
     "load_source",
     "nearest_licences",
     "shipped_register",

@@ -11,6 +11,11 @@ NOASSERTION = "NOASSERTION"
 """SPDX's word for "nothing is claimed": not a licence, so `packaging` does not know it."""
 
 
+def is_licence(expression: str | None) -> bool:
+    """Is a licence named, and not only said that nobody named one?"""
+    return expression not in (None, "", NOASSERTION)
+
+
 def canonical_licence(expression: str) -> str:
     """The canonical spelling of an SPDX expression, or `NOASSERTION`.
 

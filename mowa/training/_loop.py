@@ -151,7 +151,7 @@ def train(  # noqa: C901, PLR0912, PLR0915 - the loop is read top to bottom, in 
     micro = micro or choose_micro_batch(
         None, config.sequence_length, device, compiled=config.compile
     )
-    # What says where a run that goes on from this one reads on; also in what this one does not read.
+    # What says where a run that goes on from this one reads on, in what it does not read too.
     before = beginning.state if beginning else {"plans": {}, "read": {}}
     plans = {name: plan.digest() for name, plan in zip(names, order.plans, strict=False)}
 

@@ -77,6 +77,7 @@ def test_each_fault_of_a_preference_is_named(changes, fault):
 def test_a_licence_is_demanded_where_it_is_asked_for():
     limits = Limits(licence=True)
     assert fault_of(GOOD, limits) == "no licence"
+    assert fault_of(dataclasses.replace(GOOD, licence="NOASSERTION"), limits) == "no licence"
     assert fault_of(dataclasses.replace(GOOD, licence="CC-BY-4.0"), limits) is None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from mowa.instructions.making._desk import Reply
 from mowa.instructions.making._form import without_thoughts
-from mowa.rights import NOASSERTION, forbids_derivatives
+from mowa.rights import forbids_derivatives, is_licence
 
 # How models say, in Polish and in English, that they will not or that they are models. Looked for
 # where a text begins: further on they are about something.
@@ -45,7 +45,7 @@ def fault_of_licence(licence: str | None, *, required: bool, derives: bool = Fal
         required: Must there be one?
         derives: Is something made of the text that its licence may forbid to make?
     """
-    if required and licence in (None, "", NOASSERTION):
+    if required and not is_licence(licence):
         return "no licence"
     return "licence forbids derivatives" if derives and forbids_derivatives(licence) else None
 
