@@ -17,6 +17,7 @@ from mowa.training._distribution import Ranks
 from mowa.training._objective import NextToken
 from mowa.training._order import TrainingOrder
 from mowa.training._plan import IGNORED, PackingPlan
+from mowa.training._stop import StopRequest
 from mowa.workspace import FileRecord, digest, verify
 from tests.made_artifacts import artifact
 
@@ -115,5 +116,6 @@ def test_three_processes_that_do_not_divide_the_batch_are_refused_before_anythin
             progress=None,
             ranks=Ranks(1, 3),
             device=CPU,
+            stop=StopRequest(tmp_path),
         )
     assert list(tmp_path.iterdir()) == []
