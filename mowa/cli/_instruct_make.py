@@ -225,6 +225,10 @@ def pairs(
     from mowa.instructions.making._pair import run
 
     judges = judges or []
+    if judge_temperature and not judges:
+        raise UsageError(
+            "--judge-temperature is of judges, and none is asked", fix="name one: --judge MODEL"
+        )
     asked = Models(workspace, asking, [*models, *judges])
     config = checked(
         PairDialoguesConfig,

@@ -240,6 +240,14 @@ def test_a_language_that_the_prompts_do_not_ask_for_is_refused_before_it_costs(
     assert found.language == "eng"
 
 
+def test_a_temperature_of_judges_needs_a_judge(dialogues, tmp_path, mowa):
+    models = ("-m", "http://127.0.0.1:9/v1#a", "-m", "http://127.0.0.1:9/v1#b")
+    options = ("--judge-temperature", 0.5, "-o", tmp_path / "out")
+    code, said = mowa("instruct", "pairs", dialogues, *models, *options)
+    assert code == 2
+    assert "none is asked" in said.err
+
+
 def test_two_models_in_folders_of_one_name_are_refused(dialogues, tmp_path, mowa):
     for folder in ("a/chat", "b/chat"):
         (tmp_path / folder).mkdir(parents=True)
