@@ -106,9 +106,9 @@ class Forward(nn.Module):
 
     @property
     def layers(self) -> nn.ModuleList:
-        """The layers of the model's body."""
-        layers: nn.ModuleList = self._body.layers
-        return layers
+        """The layers of the model's body, which most families call ``layers`` and some ``h``."""
+        lists = [each for each in self._body.children() if isinstance(each, nn.ModuleList)]
+        return max(lists, key=len)
 
     def fast_attention(self) -> str:
         """The implementation that is the fastest where it computes.

@@ -116,6 +116,16 @@ def test_a_family_whose_documents_see_each_other_is_refused(monkeypatch, precisi
         agree_with_model(forward, stack([packed(20, 13, 9)], CPU), [].append)
 
 
+@pytest.mark.parametrize("name", ["gpt2", "gpt_neox"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_older_families_with_other_names_for_their_parts_are_trained_too(name, precision):
+    settings = {key: value for key, value in SHAPE.items() if key != "num_key_value_heads"}
+    model = build_family(FamilyConfig(name=name, settings=settings), FACTS, 1)
+    forward = Forward(model, device=CPU, precision=precision, sequence_length=48)
+    agree_with_model(forward, stack([packed(20, 13, 9)], CPU), [].append)
+    assert len(forward.layers) == 2
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_packed_documents_have_the_loss_of_each_alone(name):
     """Against transformers itself, one document at a time, unpacked: not its own packing."""
