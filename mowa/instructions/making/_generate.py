@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,10 @@ from mowa.instructions.making._checks import (
     refuses,
 )
 from mowa.instructions.making._config import GenerateDialoguesConfig
-from mowa.instructions.making._desk import Ask, Desk, Reply, Work
+from mowa.instructions.making._desk import Ask, Reply, Work
 from mowa.instructions.making._details import with_step
 from mowa.instructions.making._form import Group, NotInForm, read_groups, without_thoughts
-from mowa.instructions.making._made import Outcome, open_journal, rejected, write_made
+from mowa.instructions.making._made import Outcome, made_of, rejected
 from mowa.instructions.making._passages import Passage, choose_passages
 from mowa.instructions.making._prompts import Prompt, read_prompts
 from mowa.instructions.making._teacher import Teacher, teachers
@@ -53,25 +52,19 @@ def run(config: GenerateDialoguesConfig, inputs: Inputs, out: Path, context: Con
     corpus = inputs.one("corpus")
     least, most = config.characters
     passages = choose_passages(corpus.path, config.passages, (least, most), config.seed)
-    with (
-        teachers([config.model], inputs.all("model")) as (teacher,),
-        open_journal(context, out) as journal,
-        context.progress.task("passages", total=len(passages)) as advance,
-    ):
-        desk = Desk(journal, config.budget, total=len(passages))
-
-        def outcomes() -> Iterator[Outcome]:
-            works = (
+    with teachers([config.model], inputs.all("model")) as (teacher,):
+        return made_of(
+            (
                 generated(passage, prompts[place % len(prompts)], teacher, config)
                 for place, passage in enumerate(passages)
-            )
-            for outcome in desk.results(works):
-                advance(1)
-                yield outcome
-
-        about = [("from", corpus.id), ("by", teacher.name)]
-        return write_made(
-            context, out, outcomes(), desk.usage, title="Generated dialogues", about=about
+            ),
+            config.budget,
+            out,
+            context,
+            total=len(passages),
+            what="passages",
+            title="Generated dialogues",
+            about=[("from", corpus.id), ("by", teacher.name)],
         )
 
 

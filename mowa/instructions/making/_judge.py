@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from mowa.execution import Context
 from mowa.instructions._dialogue import Dialogue
-from mowa.instructions._files import read_dialogues
 from mowa.instructions.making._checks import fault_of_licence
 from mowa.instructions.making._config import JudgeDialoguesConfig
-from mowa.instructions.making._desk import Desk, Work
+from mowa.instructions.making._desk import Work
 from mowa.instructions.making._details import steps_of, turned_round, with_step
-from mowa.instructions.making._made import Outcome, Reject, open_journal, rejected, write_made
+from mowa.instructions.making._made import Outcome, Reject, dialogues_in, made_of, rejected
 from mowa.instructions.making._scores import (
     Judge,
     Verdict,
@@ -61,33 +59,18 @@ def run(
         StoppedEarly: Where the budget is used up.
     """
     prompts = judge_prompts(config.judges, context)
-    folders = [artifact.path for artifact in inputs.all("dialogues")]
-
-    def dialogues() -> Iterator[Dialogue]:
-        return chain.from_iterable(map(read_dialogues, folders))
-
-    total = sum(1 for _ in dialogues())
-    with (
-        teachers(config.models_asked(), inputs.all("model")) as asked,
-        open_journal(context, out) as journal,
-        context.progress.task("dialogues", total=total) as advance,
-    ):
+    with teachers(config.models_asked(), inputs.all("model")) as asked:
         by = judges(prompts, asked)
-        desk = Desk(journal, config.budget, total=total)
-
-        def outcomes() -> Iterator[Outcome]:
-            for outcome in desk.results(judged(dialogue, by, config) for dialogue in dialogues()):
-                advance(1)
-                yield outcome
-
-        about = [("by", " and ".join(dict.fromkeys(judge.teacher.name for judge in by)))]
-        return write_made(
-            context,
+        return made_of(
+            (judged(dialogue, by, config) for dialogue in dialogues_in(inputs)),
+            config.budget,
             out,
-            chain(unread, outcomes()),
-            desk.usage,
+            context,
+            total=sum(1 for _ in dialogues_in(inputs)),
+            what="dialogues",
             title="Judged dialogues",
-            about=about,
+            about=[("by", " and ".join(dict.fromkeys(judge.teacher.name for judge in by)))],
+            unread=unread,
         )
 
 

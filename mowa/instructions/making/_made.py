@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from mowa.errors import MowaError
 from mowa.execution import Context, Journal
 from mowa.inference import Message
 from mowa.instructions._dialogue import Dialogue, fault_of
-from mowa.instructions._files import FOLDER, to_row, write_dialogues
-from mowa.instructions.making._desk import Reply, Usage
+from mowa.instructions._files import FOLDER, read_dialogues, to_row, write_dialogues
+from mowa.instructions.making._config import Budget
+from mowa.instructions.making._desk import Desk, Reply, Usage, Work
 from mowa.report import Bars, Figures, Page, Preformatted, Section, Table
 from mowa.rights import NOASSERTION, forbids_commerce, forbids_derivatives
-from mowa.workspace import Metrics, locked, write_text, writing
+from mowa.workspace import Inputs, Metrics, locked, write_text, writing
 
 REJECTED = pa.schema(
     [
@@ -110,8 +112,62 @@ def rejected(
     )
 
 
+def made_of(
+    works: Iterable[Work[Outcome]],
+    budget: Budget,
+    out: Path,
+    context: Context,
+    *,
+    total: int,
+    what: str,
+    title: str,
+    about: Sequence[tuple[str, str]],
+    unread: Iterable[Outcome] = (),
+) -> Metrics:
+    """Ask all that `works` ask, and write what comes of them into `out`.
+
+    That is `dialogues/`, `rejected.parquet`, `statistics.json` and `report.html`.
+
+    Args:
+        works: One for each of what is asked about, in their order.
+        budget: What may be spent.
+        out: The folder.
+        context: Of the step.
+        total: How many works there are.
+        what: They are of, for the progress.
+        title: Of the report.
+        about: What it says of the step: name and value.
+        unread: What was rejected before, and has no work.
+
+    Returns:
+        What `statistics.json` holds: `dialogues` and `rejected` add up to `parts`.
+
+    Raises:
+        StoppedEarly: Where the budget is used up.
+    """
+    with (
+        _journal(context, out) as journal,
+        context.progress.task(what, total=total) as advance,
+    ):
+        desk = Desk(journal, budget, total=total)
+
+        def outcomes() -> Iterator[Outcome]:
+            yield from unread
+            for outcome in desk.results(works):
+                advance(1)
+                yield outcome
+
+        return _written(context, out, outcomes(), desk.usage, title=title, about=about)
+
+
+def dialogues_in(inputs: Inputs, limit: int | None = None) -> Iterator[Dialogue]:
+    """The dialogues of all sets that a step reads, or the first `limit` of them."""
+    folders = [artifact.path for artifact in inputs.all("dialogues")]
+    return islice(chain.from_iterable(map(read_dialogues, folders)), limit)
+
+
 @contextmanager
-def open_journal(context: Context, out: Path) -> Iterator[Journal]:
+def _journal(context: Context, out: Path) -> Iterator[Journal]:
     """The answers of a step; they outlive its artifact, so that a new build asks none again.
 
     Another version of the same step waits for them.
@@ -125,7 +181,7 @@ def open_journal(context: Context, out: Path) -> Iterator[Journal]:
             journal.close()
 
 
-def write_made(
+def _written(
     context: Context,
     out: Path,
     outcomes: Iterable[Outcome],
@@ -134,21 +190,10 @@ def write_made(
     title: str,
     about: Sequence[tuple[str, str]],
 ) -> Metrics:
-    """Write `dialogues/`, `rejected.parquet`, `statistics.json` and `report.html`, as they come.
+    """Write the outcomes as they come, and what they and `usage` add up to at the end.
 
     What is no whole dialogue, or was made before, is rejected here. Until all are there they lie
     beside the journal; where the outcomes end with an error, what came before it stays there.
-
-    Args:
-        context: Of the step.
-        out: The folder.
-        outcomes: In their order.
-        usage: What the answers took; read at the end.
-        title: Of the report.
-        about: What it says of the step: name and value.
-
-    Returns:
-        What `statistics.json` holds: `dialogues` and `rejected` add up to `parts`.
     """
     tally = _Tally()
     stopped: list[MowaError] = []

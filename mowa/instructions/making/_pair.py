@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,10 +13,9 @@ from typing import Any
 from mowa.execution import Context
 from mowa.inference import Message
 from mowa.instructions._dialogue import Dialogue
-from mowa.instructions._files import read_dialogues
 from mowa.instructions.making._checks import fault_of_licence, fault_of_reply, other_language
 from mowa.instructions.making._config import PairDialoguesConfig
-from mowa.instructions.making._desk import Ask, Desk, Reply, Work
+from mowa.instructions.making._desk import Ask, Reply, Work
 from mowa.instructions.making._details import with_step
 from mowa.instructions.making._form import without_thoughts
 from mowa.instructions.making._judge import (
@@ -25,7 +24,7 @@ from mowa.instructions.making._judge import (
     nonsense_of,
     with_one_final,
 )
-from mowa.instructions.making._made import Outcome, Reject, open_journal, rejected, write_made
+from mowa.instructions.making._made import Outcome, Reject, dialogues_in, made_of, rejected
 from mowa.instructions.making._scores import (
     Judge,
     Verdict,
@@ -68,29 +67,19 @@ def run(
         StoppedEarly: Where the budget is used up.
     """
     prompts = judge_prompts(config.judges, context, config.language)
-    folders = [artifact.path for artifact in inputs.all("dialogues")]
-
-    def dialogues() -> Iterator[Dialogue]:
-        return islice(chain.from_iterable(map(read_dialogues, folders)), config.limit)
-
-    total = sum(1 for _ in dialogues())
-    with (
-        teachers(config.models_asked(), inputs.all("model")) as asked,
-        open_journal(context, out) as journal,
-        context.progress.task("prompts", total=total) as advance,
-    ):
+    with teachers(config.models_asked(), inputs.all("model")) as asked:
         models, by = asked[: len(config.models)], judges(prompts, asked[len(config.models) :])
-        desk = Desk(journal, config.budget, total=total)
-
-        def outcomes() -> Iterator[Outcome]:
-            works = (paired(dialogue, models, by, config) for dialogue in dialogues())
-            for outcome in desk.results(works):
-                advance(1)
-                yield outcome
-
-        about = [("between", " and ".join(dict.fromkeys(model.name for model in models)))]
-        return write_made(
-            context, out, chain(unread, outcomes()), desk.usage, title="Preferences", about=about
+        questions = partial(dialogues_in, inputs, config.limit)
+        return made_of(
+            (paired(dialogue, models, by, config) for dialogue in questions()),
+            config.budget,
+            out,
+            context,
+            total=sum(1 for _ in questions()),
+            what="prompts",
+            title="Preferences",
+            about=[("between", " and ".join(dict.fromkeys(model.name for model in models)))],
+            unread=unread,
         )
 
 

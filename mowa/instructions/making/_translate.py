@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mowa.execution import Context
 from mowa.inference import Message
 from mowa.instructions._dialogue import Dialogue
-from mowa.instructions._files import read_dialogues
 from mowa.instructions.making._checks import (
     copied_line,
     fault_of_licence,
@@ -21,10 +20,10 @@ from mowa.instructions.making._checks import (
     other_language,
 )
 from mowa.instructions.making._config import TranslateDialoguesConfig
-from mowa.instructions.making._desk import Ask, Desk, Reply, Work
+from mowa.instructions.making._desk import Ask, Reply, Work
 from mowa.instructions.making._details import with_step
 from mowa.instructions.making._form import without_thoughts
-from mowa.instructions.making._made import Outcome, open_journal, rejected, write_made
+from mowa.instructions.making._made import Outcome, dialogues_in, made_of, rejected
 from mowa.instructions.making._prompts import Prompt, read_prompts
 from mowa.instructions.making._protect import Protected, Unprotected, protect
 from mowa.instructions.making._teacher import Teacher, teachers
@@ -72,32 +71,18 @@ def run(
         StoppedEarly: Where the budget is used up.
     """
     (prompt,) = read_prompts([config.prompt], "translation", context.data, config.language)
-    folders = [artifact.path for artifact in inputs.all("dialogues")]
-    total = sum(1 for _ in _some(folders, config.limit))
-    with (
-        teachers([config.model], inputs.all("model")) as (teacher,),
-        open_journal(context, out) as journal,
-        context.progress.task("dialogues", total=total) as advance,
-    ):
-        desk = Desk(journal, config.budget, total=total)
-
-        def outcomes() -> Iterator[Outcome]:
-            works = (
-                translated(dialogue, prompt, teacher, config)
-                for dialogue in _some(folders, config.limit)
-            )
-            for outcome in desk.results(works):
-                advance(1)
-                yield outcome
-
-        about = [("into", config.language), ("by", teacher.name)]
-        return write_made(
-            context,
+    dialogues = partial(dialogues_in, inputs, config.limit)
+    with teachers([config.model], inputs.all("model")) as (teacher,):
+        return made_of(
+            (translated(dialogue, prompt, teacher, config) for dialogue in dialogues()),
+            config.budget,
             out,
-            chain(unread, outcomes()),
-            desk.usage,
+            context,
+            total=sum(1 for _ in dialogues()),
+            what="dialogues",
             title="Translated dialogues",
-            about=about,
+            about=[("into", config.language), ("by", teacher.name)],
+            unread=unread,
         )
 
 
@@ -279,10 +264,6 @@ def _made(
         review="none",
         details=with_step(dialogue.details, step, original=original),
     )
-
-
-def _some(folders: Sequence[Path], limit: int | None) -> Iterable[Dialogue]:
-    return islice(chain.from_iterable(map(read_dialogues, folders)), limit)
 
 
 def _lines(text: str) -> list[str]:
