@@ -14,6 +14,7 @@ from tiny_training import (
     context_for,
     in_update,
     inputs_of,
+    losses,
     make_world,
     sentences,
     tiny_config,
@@ -46,10 +47,6 @@ def go(world, out, *inputs, progress=None, **changes):
     out.mkdir(exist_ok=True)
     config = type(tiny_config()).model_validate(values)
     return run(config, Inputs(inputs), out, context_for(world, progress or Lines()))
-
-
-def losses(out):
-    return [line["loss"] for line in read_metrics(out / "metrics.jsonl") if "loss" in line]
 
 
 @pytest.fixture(scope="module")

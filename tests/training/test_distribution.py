@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import Lines, in_update, inputs_of, pretrain, tiny_config
+from tiny_training import (
+    Lines,
+    in_update,
+    inputs_of,
+    losses,
+    pretrain,
+    tiny_config,
+)
 from transformers import AutoModelForCausalLM
 
 from mowa.errors import MowaError, StoppedEarly, UsageError
@@ -18,14 +25,9 @@ from mowa.training._checkpoint import Checkpoints
 from mowa.training._distribution import Ranks, joined
 from mowa.training._launch import SpokenProgress, read_job, write_job
 from mowa.training._loop import _refuse_uneven
-from mowa.training._metrics import read_metrics
 
 ENDING = Path(__file__).with_name("ending_worker.py")
 UNCOMPILING = Path(__file__).with_name("uncompiling_worker.py")
-
-
-def losses(out):
-    return [line["loss"] for line in read_metrics(out / "metrics.jsonl") if "loss" in line]
 
 
 def train(world, out, processes, **changes):

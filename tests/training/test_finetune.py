@@ -23,7 +23,12 @@ from tiny_dialogues import (
     some_preferences,
     write_model,
 )
-from tiny_training import Lines
+from tiny_training import (
+    Lines,
+    losses,
+    updates,
+    weights,
+)
 from transformers import AutoModelForCausalLM
 
 from mowa.errors import DataError, MowaError, UsageError
@@ -53,18 +58,6 @@ def world(tmp_path_factory):
 def tuned(world, tmp_path_factory):
     out = tmp_path_factory.mktemp("tuned") / "out"
     return out, finetune(world, out, eval_every=4)
-
-
-def updates(out):
-    return [line for line in read_metrics(out / "metrics.jsonl") if "loss" in line]
-
-
-def losses(out):
-    return [line["loss"] for line in updates(out)]
-
-
-def weights(out):
-    return (out / "model.safetensors").read_bytes()
 
 
 def task_of(world, out, **changes):

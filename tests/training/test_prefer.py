@@ -14,7 +14,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_dialogues import config_of, inputs_in, make_dialogues, prefer, some_dialogues
-from tiny_training import Lines
+from tiny_training import (
+    Lines,
+    losses,
+    updates,
+    weights,
+)
 from transformers import AutoModelForCausalLM
 
 from mowa.inference import Message
@@ -23,7 +28,6 @@ from mowa.training import PreferConfig, _preferring
 from mowa.training._conversing import preferring, prepare
 from mowa.training._distribution import Ranks
 from mowa.training._forward import Forward, stack
-from mowa.training._metrics import read_metrics
 from mowa.training._optimizer import Optimizers
 from mowa.training._preferring import OBJECTIVES, LogProbabilities, Strength
 
@@ -44,18 +48,6 @@ def world(tmp_path_factory):
 def tuned(world, tmp_path_factory):
     out = tmp_path_factory.mktemp("tuned") / "out"
     return out, prefer(world, out, eval_every=4)
-
-
-def updates(out):
-    return [line for line in read_metrics(out / "metrics.jsonl") if "loss" in line]
-
-
-def losses(out):
-    return [line["loss"] for line in updates(out)]
-
-
-def weights(out):
-    return (out / "model.safetensors").read_bytes()
 
 
 def task_of(world, out, **changes):

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import Lines, pretrain, tiny_config, write_tokens
+from tiny_training import (
+    Lines,
+    pretrain,
+    tiny_config,
+    weights,
+    write_tokens,
+)
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mowa.errors import DataError, MowaError, UsageError
@@ -41,10 +47,6 @@ KINDS = [
     {"precision": "fp32", "optimizer": "muon"},
     {"precision": "bf16", "optimizer": "muon"},
 ]
-
-
-def weights(out):
-    return (out / "model.safetensors").read_bytes()
 
 
 def lines_of(out):

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from mowa.execution import Context, Ledger, PlainProgress
 from mowa.languages import LanguagePack
 from mowa.training import PretrainConfig
+from mowa.training._metrics import read_metrics
 from mowa.training._optimizer import Optimizers
 from mowa.workspace import Inputs
 from tests.made_artifacts import artifact
@@ -102,6 +103,19 @@ def inputs_of(root):
         for kind, fingerprint in (("tokens", "f" * 32), ("tokenizer", "e" * 32))
     )
     return Inputs((tokens, tokenizer))
+
+
+def updates(out):
+    """What a run says of each update."""
+    return [line for line in read_metrics(out / "metrics.jsonl") if "loss" in line]
+
+
+def losses(out):
+    return [line["loss"] for line in updates(out)]
+
+
+def weights(out):
+    return (out / "model.safetensors").read_bytes()
 
 
 def in_update(monkeypatch, number, act):
