@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import typer
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MODEL_HELP = "https://host/v1#name, recipe/step of a model, or a folder that holds one."
 
 _CONCURRENCY = 8
+
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Models:
         names = {each.whole: (each.whole, each.name) for each in addresses}
         self._keys = _of_each("key-from", "hosts", asking.key_from or (), hosts)
         self._prices = {
-            place: numbers(text, "prices")
+            place: numbers(text, "prices", float)
             for place, text in _of_each("prices", "models", asking.prices or (), names).items()
         }
 
@@ -163,10 +166,10 @@ def refuse_idle_json(references: Sequence[str], *, as_json: bool) -> None:
         raise _idle("json")
 
 
-def numbers(text: str, name: str) -> list[float]:
-    """Two numbers with a comma between."""
+def numbers(text: str, name: str, kind: Callable[[str], Number]) -> list[Number]:
+    """Two numbers with a comma between, of the kind that `kind` reads."""
     try:
-        first, second = (float(part) for part in text.split(","))
+        first, second = map(kind, text.split(","))
     except ValueError:
         raise UsageError(f"--{name} {text} is not two numbers with a comma between") from None
     return [first, second]

@@ -93,7 +93,7 @@ def generate(
         GenerateDialoguesConfig,
         model=models.model(model, as_json=as_json),
         passages=passages,
-        characters=[int(number) for number in numbers(characters, "characters")],
+        characters=numbers(characters, "characters", int),
         tries=tries,
         seed=asking.seed,
         language=language,

@@ -1,7 +1,7 @@
 """Getting text in: the inventory of a source's files, and readers of what is in them."""
 
 from mowa.collect._config import InventoryConfig, ReaderOptions
-from mowa.collect._inventory import observe, root_of, scan
+from mowa.collect._inventory import groups_of, inventory_of, observe, root_of, scan
 from mowa.collect._places import Place, S3Prefix, file_at
 from mowa.collect.readers import format_of, read_file
 from mowa.collect.readers._encoding import Decoded, decode
@@ -21,6 +21,8 @@ __all__ = [
     "decode",
     "file_at",
     "format_of",
+    "groups_of",
+    "inventory_of",
     "observe",
     "parseable",
     "read_file",

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from mowa.collect._config import InventoryConfig
 from mowa.collect._places import Place, files_at, hash_at, is_s3, s3_prefix
 from mowa.collect._walk import unreadable
-from mowa.errors import MowaError, UsageError
+from mowa.errors import DataError, MowaError, UsageError
 from mowa.execution import Context, PlainProgress, Progress
 from mowa.report import Bars, Block, Figures, Page, Section, Table
 from mowa.rights import Source, load_source
@@ -81,6 +81,39 @@ _CARRIED = {
     "language",
     "collected_at",
 }
+
+
+def inventory_of(artifact: Artifact) -> dict[str, Any]:
+    """What an inventory holds: its `source`, and path, bytes and hash of its `files`.
+
+    Raises:
+        DataError: Where it cannot be read.
+    """
+    path = artifact.path / "inventory.json"
+    try:
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"the inventory cannot be read ({error})",
+            where=str(path),
+            fix="remove the artifact and run the recipe again",
+        ) from error
+    return record
+
+
+def groups_of(
+    files: Iterable[dict[str, Any]], most_bytes: int
+) -> list[tuple[tuple[str, str], ...]]:
+    """Path and hash of files in their order, as many together as have `most_bytes`, or one."""
+    groups: list[list[tuple[str, str]]] = []
+    filled = 0
+    for file in files:
+        if not groups or filled + file["bytes"] > most_bytes:
+            groups.append([])
+            filled = 0
+        groups[-1].append((file["path"], file["blake2b"]))
+        filled += file["bytes"]
+    return [tuple(group) for group in groups]
 
 
 def root_of(inventory: Artifact, context: Context) -> Place:

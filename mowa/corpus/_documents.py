@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +19,8 @@ from mowa.collect import (
     Record,
     Skipped,
     file_at,
+    groups_of,
+    inventory_of,
     read_file,
     root_of,
 )
@@ -102,24 +103,16 @@ def run(config: DocumentsConfig, inputs: Inputs, out: Path, context: Context) ->
 
 
 def _units(config: DocumentsConfig, inventory: Artifact, context: Context) -> Iterator[Unit]:
-    record = _inventory(inventory)
+    record = inventory_of(inventory)
     root = root_of(inventory, context)
-    groups: list[list[tuple[str, str]]] = []
-    filled = 0
-    for file in record["files"]:
-        if not groups or filled + file["bytes"] > _UNIT_BYTES:
-            groups.append([])
-            filled = 0
-        groups[-1].append((file["path"], file["blake2b"]))
-        filled += file["bytes"]
-    for number, files in enumerate(groups):
+    for number, files in enumerate(groups_of(record["files"], _UNIT_BYTES)):
         name = f"{_step(inventory)}-{number:05}"
         yield Unit(
             name,
             _Work(
                 name=name,
                 root=root,
-                files=tuple(files),
+                files=files,
                 source=record["source"],
                 reader=config.reader,
                 main_content=config.main_content,
@@ -134,19 +127,6 @@ def _units(config: DocumentsConfig, inventory: Artifact, context: Context) -> It
 
 def _step(inventory: Artifact) -> str:
     return inventory.name.rpartition("/")[2]
-
-
-def _inventory(inventory: Artifact) -> dict[str, Any]:
-    path = inventory.path / "inventory.json"
-    try:
-        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"the inventory cannot be read ({error})",
-            where=str(path),
-            fix="remove the artifact and run the recipe again",
-        ) from error
-    return record
 
 
 def read_unit(work: _Work, out: Path) -> dict[str, Any]:

@@ -13,7 +13,6 @@ class Journal:
     """A file of answers, one a line; the last line of an id counts, a torn line does not."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         self.answers: dict[str, Answer] = {}
         # A power cut loses a few answers that cost only time.
         self._records = Records(path, sync=False)

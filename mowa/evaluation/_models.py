@@ -144,8 +144,7 @@ def place_of(url: str) -> str:
         'https://host:8080/v1'
     """
     parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _endpoint(reference: str, key_from: str | None) -> tuple[Engine, ModelAbout]:

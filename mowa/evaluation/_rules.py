@@ -24,6 +24,7 @@ from pydantic import (
 
 from mowa.errors import DataError
 from mowa.evaluation._form import Form
+from mowa.workspace import first_problem
 
 __all__ = ["Rule", "Verdict", "accepts", "keeps_form", "words"]
 
@@ -77,9 +78,8 @@ def _read(rule: Mapping[str, Any]) -> Rule:
     try:
         return Rule.model_validate(rule)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the rule"
-        raise DataError(f"{key}: {first['msg']}", where=f"the rule {dict(rule)}") from error
+        key, wrong = first_problem(error)
+        raise DataError(f"{key or 'the rule'}: {wrong}", where=f"the rule {dict(rule)}") from error
 
 
 def _checked(pattern: str) -> str:

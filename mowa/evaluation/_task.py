@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mowa.errors import UsageError
+from mowa.workspace import first_problem
 
 Kind = Literal["pairs", "choice", "generate", "perplexity", "emotions", "judged"]
 Metric = Literal["accuracy", "f1", "macro-f1", "accepted", "bits-per-byte", "eq-bench", "judged"]
@@ -311,9 +312,8 @@ def _checked(raw: dict[str, Any], path: Path) -> Task:
     try:
         task = Task.model_validate({**raw, "root": path.parent})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the task"
-        raise UsageError(f"{key}: {first['msg']}", where=str(path)) from error
+        key, wrong = first_problem(error)
+        raise UsageError(f"{key or 'the task'}: {wrong}", where=str(path)) from error
     folder = task.data.folder or path.parent.name
     return task.model_copy(update={"data": task.data.model_copy(update={"folder": folder})})
 

@@ -67,7 +67,6 @@ class OpenAIEngine:
         concurrency: Most requests at once.
         stream: Take answers piece by piece: a half one is then known for what it is.
         prices: Of a million tokens, of prompts and of answers.
-        window: Tokens that the model sees, where that is known.
         parameters: More of the body of each request; None leaves one of ours out.
         patience: Retries and bounds.
 
@@ -75,6 +74,7 @@ class OpenAIEngine:
         name: That of the model.
         fingerprint: Of the URL without what may be secret in it, name and parameters.
         start: None: an endpoint takes no ids.
+        window: None: it does not say how much its model sees.
         spent: What was asked so far.
 
     Raises:
@@ -90,14 +90,13 @@ class OpenAIEngine:
         concurrency: int = 8,
         stream: bool = False,
         prices: tuple[float, float] | None = None,
-        window: int | None = None,
         parameters: Mapping[str, Any] | None = None,
         patience: Patience | None = None,
     ) -> None:
         if concurrency < 1:
             raise UsageError(f"concurrency {concurrency} is below 1")
         self.name = model
-        self.window = window
+        self.window: int | None = None
         self.start: int | None = None
         self.spent = Spent()
         self._endpoint = Endpoint(
@@ -296,7 +295,7 @@ class OpenAIEngine:
                 f"the endpoint echoed a sentence before, but now {error}",
                 where=self._endpoint.place,
             ) from error
-        of_choice = [token for token in tokens if token.stop > len(kept) and token.stop > 0]
+        of_choice = [token for token in tokens if token.stop > len(kept)]
         total = 0.0
         for token in of_choice:
             if token.logprob is None:

@@ -20,6 +20,7 @@ from mowa.instructions._dialogue import Dialogue, Origin, Span
 from mowa.instructions._wording import NoFieldError, at_path, check_path, filled, parsed
 from mowa.instructions.importers import BadRowError, licence_of
 from mowa.rights import canonical_licence
+from mowa.workspace import first_problem
 
 _AT = "at"
 _ROW = ""  # the whole row, by a name that no template has
@@ -150,11 +151,8 @@ def load_converter(named: str, data: Path) -> tuple[Converter, str]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"this is not TOML in UTF-8 ({error})", where=where) from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise UsageError(
-            first["msg"].removeprefix("Value error, "), where=f"{where}: {key}"
-        ) from error
+        key, wrong = first_problem(error)
+        raise UsageError(wrong, where=f"{where}: {key}" if key else where) from error
     return made, hashlib.blake2b(raw, digest_size=16).hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mowa.collect import Place as Root
-from mowa.collect import file_at, root_of
+from mowa.collect import file_at, groups_of, inventory_of, root_of
 from mowa.corpus.duplicates import DuplicateOptions, buckets_for, find_duplicates
 from mowa.errors import DataError, UsageError
 from mowa.execution import Context, Ledger, Unit
@@ -122,7 +121,7 @@ def _read(
             f"two inventories have the same name: {', '.join(names)}", fix="rename one of the steps"
         )
     converter = load_converter(config.converter, context.data)[0] if config.converter else None
-    records = [_record(inventory) for inventory in inventories]
+    records = [inventory_of(inventory) for inventory in inventories]
     for inventory, record in zip(inventories, records, strict=True):
         _refuse_whole_folder(inventory, record["files"])
     size = sum(file["bytes"] for record in records for file in record["files"])
@@ -159,19 +158,6 @@ def _read(
     return TakeWork(_WORK, tuple(parts), rejected, options is not None, tuple(results))
 
 
-def _record(inventory: Artifact) -> dict[str, Any]:
-    path = inventory.path / "inventory.json"
-    try:
-        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"the inventory cannot be read ({error})",
-            where=str(path),
-            fix="remove the artifact and run the recipe again",
-        ) from error
-    return record
-
-
 def _refuse_whole_folder(inventory: Artifact, files: Sequence[dict[str, Any]]) -> None:
     """Say where the dialogues lie in a folder that a step or `mowa instruct` wrote."""
     paths = {file["path"] for file in files}
@@ -185,16 +171,8 @@ def _refuse_whole_folder(inventory: Artifact, files: Sequence[dict[str, Any]]) -
 
 
 def _units(work: _Work, files: Sequence[dict[str, Any]]) -> Iterator[_Work]:
-    groups: list[list[tuple[str, str]]] = []
-    filled = 0
-    for file in files:
-        if not groups or filled + file["bytes"] > _UNIT_BYTES:
-            groups.append([])
-            filled = 0
-        groups[-1].append((file["path"], file["blake2b"]))
-        filled += file["bytes"]
-    for number, group in enumerate(groups):
-        yield replace(work, name=f"{work.name}-{number:05}", files=tuple(group))
+    for number, group in enumerate(groups_of(files, _UNIT_BYTES)):
+        yield replace(work, name=f"{work.name}-{number:05}", files=group)
 
 
 def _base(

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from mowa.errors import UsageError
-from mowa.workspace import DEV, check_name, check_version
+from mowa.workspace import DEV, check_name, check_version, first_problem
 
 _MAX_EXTENDS = 16
 _REFERENCE = re.compile(r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*(@[A-Za-z0-9][A-Za-z0-9._+-]*)?")
@@ -233,7 +233,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> Usage
     """The first problem of a pydantic `error`, as a person would put it, and how many more."""
     problems = error.errors(include_url=False)
     first = problems[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key, wrong = first_problem(error)
     fix = None
     if first["type"] == "extra_forbidden":
         what = "unknown key"
@@ -244,7 +244,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> Usage
     else:
         got = first.get("input")
         shown = f", got {got!r}" if isinstance(got, str | int | float | bool | list) else ""
-        what = first["msg"].removeprefix("Value error, ") + shown
+        what = wrong + shown
         if first["type"] == "string_type" and shown:
             fix = f"write it in quotes; on the command line --set \"{key}='{got}'\""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

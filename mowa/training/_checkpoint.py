@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 import threading
 import warnings
@@ -33,7 +32,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 
 from mowa.errors import MowaError
 from mowa.training._distribution import Ranks, background_group
-from mowa.workspace import digest, disk_error
+from mowa.workspace import digest, disk_error, flush
 
 _STATE = "state.json"
 _FORMAT = 3
@@ -211,7 +210,7 @@ class Checkpoints:
             for path in sorted(partial.glob(f"{prefix}*.safetensors"))
         }
         for name in mine:
-            _flush(partial / name)
+            flush(partial / name)
         files = [mine]
         if group is not None:
             files = [{} for _ in range(self._ranks.world)]
@@ -221,11 +220,11 @@ class Checkpoints:
             record = {"format": _FORMAT, **state, "files": together}
             (partial / _STATE).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
             for path in (partial / _STATE, partial):
-                _flush(path)
+                flush(path)
             if target.exists():
                 self._remove(target)
             partial.replace(target)
-            _flush(self.folder)
+            flush(self.folder)
             self._thin(self._keep, newest=target.name)
         if group is not None:
             dist.barrier(group=group)
@@ -295,11 +294,3 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _RUNTIME = "mowa_runtime"
 
@@ -126,3 +126,9 @@ def fingerprint(
     """
     text = canonical({"kind": kind, "revision": revision, "identity": identity, "inputs": inputs})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """The key of pydantic's first problem, empty where it is the whole, and what is wrong."""
+    first = error.errors(include_url=False)[0]
+    return ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")

@@ -198,6 +198,7 @@ def test_models_of_another_shape_are_refused_with_the_key(two, tmp_path):
 def test_what_config_says_of_its_writer_does_not_part_models(two, tmp_path):
     edit(two[1] / "config.json", lambda c: c.update(transformers_version="9", dtype="bfloat16"))
     merge(tmp_path / "out", *two)
+    assert (tmp_path / "out" / "model.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 
 import pytest
@@ -247,7 +248,7 @@ def test_a_failing_task_leaves_the_others_and_ends_with_1(asking, tmp_path, monk
     result = asking("tiny/base")
     assert result.code == 1
     assert "tiny/base, wybor: the machine is tired" in result.err
-    assert "tiny/base · pary · 0 shots: 0." in result.out or "1.000" in result.out
+    assert re.search(r"tiny/base · pary · 0 shots: [01]\.", result.out)
     assert len(find_results([tmp_path / "results"])) == 1
 
 

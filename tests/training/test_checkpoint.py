@@ -153,7 +153,7 @@ def test_another_error_of_safetensors_stays_what_it_is(tmp_path, monkeypatch):
 
 def test_a_kill_before_the_rename_leaves_no_checkpoint(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path)
-    monkeypatch.setattr(_checkpoint, "_flush", _die)
+    monkeypatch.setattr(_checkpoint, "flush", _die)
     with pytest.raises(KeyboardInterrupt):
         save(checkpoints, 1)
     assert os.listdir(tmp_path) == [".step-00000001.partial"]  # noqa: PTH208

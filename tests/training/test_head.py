@@ -110,8 +110,9 @@ def test_losses_in_parts_are_those_of_all_logits_at_once(monkeypatch):
     weights = torch.rand(10, generator=generator)
     total, gradient = losses_of_logits(logits, labels, weights)
     in_parts, of_parts = losses_part_by_part(logits.clone(), labels, weights)
+    # One softmax of a part has other roundings than one log_softmax of all.
     torch.testing.assert_close(in_parts, total)
-    torch.testing.assert_close(of_parts, gradient)
+    torch.testing.assert_close(of_parts, gradient, rtol=1e-5, atol=1e-7)
 
 
 def test_body_and_output_layer_get_one_scale_in_bfloat16():

@@ -5,7 +5,10 @@ import time
 from multiprocessing import get_context
 
 import pytest
-from tiny_training import pretrain
+from tiny_training import (
+    lines_of,
+    pretrain,
+)
 
 from mowa.training._metrics import read_metrics
 
@@ -37,7 +40,7 @@ def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_bytes(world, t
     pretrain(world, out, **CHANGES)
     pretrain(world, whole, **CHANGES)
     assert (out / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    assert losses(out) == losses(whole)
+    assert lines_of(out) == lines_of(whole)
 
 
 def log_of(out):
@@ -49,10 +52,6 @@ def log_of(out):
 def last_step(out):
     lines = read_metrics(out / "metrics.jsonl")
     return lines[-1]["step"] if lines else 0
-
-
-def losses(out):
-    return [line.get("loss") for line in read_metrics(out / "metrics.jsonl")]
 
 
 def wait_until(running, is_so):

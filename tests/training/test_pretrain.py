@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny_training import (
     Lines,
+    lines_of,
     pretrain,
     tiny_config,
     weights,
@@ -47,17 +48,6 @@ KINDS = [
     {"precision": "fp32", "optimizer": "muon"},
     {"precision": "bf16", "optimizer": "muon"},
 ]
-
-
-def lines_of(out):
-    """The metrics without what the clock decides."""
-    clock = {
-        "seconds", "seconds_left", "tokens_per_second", "memory", "joules", "flops_per_second",
-    }  # fmt: skip
-    return [
-        {k: v for k, v in line.items() if k not in clock}
-        for line in read_metrics(out / "metrics.jsonl")
-    ]
 
 
 def kill_and_go_on(world, out, reference, *, moment, count, **changes):

@@ -118,6 +118,17 @@ def weights(out):
     return (out / "model.safetensors").read_bytes()
 
 
+def lines_of(out):
+    """The metrics without what the clock decides."""
+    clock = {
+        "seconds", "seconds_left", "tokens_per_second", "memory", "joules", "flops_per_second",
+    }  # fmt: skip
+    return [
+        {k: v for k, v in line.items() if k not in clock}
+        for line in read_metrics(out / "metrics.jsonl")
+    ]
+
+
 def in_update(monkeypatch, number, act):
     """Call `act` before a run moves its weights for the `number`th time."""
     real, updates = Optimizers.step, count(1)
@@ -209,7 +220,7 @@ def main():
     elif moment == "file":
         _checkpoint.write_tensors = dying(_checkpoint.write_tensors)
     elif moment == "rename":
-        _checkpoint._flush = dying(_checkpoint._flush)
+        _checkpoint.flush = dying(_checkpoint.flush)
     elif moment == "export":
         _train.write_model = dying(_train.write_model)
     elif moment == "cleaning":

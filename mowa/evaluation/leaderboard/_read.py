@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mowa.errors import DataError, UsageError
 from mowa.evaluation._results import RESULT, find_results, read_result
+from mowa.workspace import first_problem
 
 
 class _Part(BaseModel):
@@ -185,9 +186,8 @@ def _result(folder: Path) -> Result:
     try:
         result = Result.model_validate(said)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise DataError(f"{key}: {first['msg']}", where=where) from error
+        key, wrong = first_problem(error)
+        raise DataError(f"{key or 'the result'}: {wrong}", where=where) from error
     if result.status == "scored" and result.score is None:
         raise DataError("a scored result without a score", where=where)
     return result

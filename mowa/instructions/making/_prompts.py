@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mowa.errors import UsageError
 from mowa.inference import Message, fields_of, filled
-from mowa.workspace import canonical
+from mowa.workspace import canonical, first_problem
 
 Makes = Literal["dialogues", "translation", "score", "comparison"]
 
@@ -206,7 +206,5 @@ def _read(path: Path) -> Prompt:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"this prompt cannot be read ({error})", where=str(path)) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the prompt"
-        said = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{key}: {said}", where=str(path)) from error
+        key, wrong = first_problem(error)
+        raise UsageError(f"{key or 'the prompt'}: {wrong}", where=str(path)) from error
