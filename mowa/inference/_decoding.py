@@ -17,6 +17,7 @@ from mowa.inference._beginnings import Beginnings
 from mowa.inference._forward import TOKENS_AT_ONCE, Forward
 from mowa.inference._protocol import Finish, Generated, GenerateRequest
 from mowa.inference._sampling import Sampler
+from mowa.inference._stops import cut_at
 
 # Texts written at once, and bytes of keys and values that they may take.
 _ROWS_AT_ONCE = 64
@@ -78,9 +79,7 @@ class Draft:
     def done(self, tokenizer: Tokenizer) -> Generated:
         """What was written, without half a character at its end."""
         assert self.finish is not None
-        text = self._text(tokenizer)
-        found = [at for stop in self.stops if (at := text.find(stop)) >= 0]
-        text = text[: min(found, default=len(text))].rstrip("\ufffd")
+        text = cut_at(self._text(tokenizer), self.stops)[0].rstrip("\ufffd")
         return Generated(
             text=text,
             tokens=len(self.written),

@@ -26,7 +26,7 @@ from mowa.inference._protocol import (
     TooLong,
     Unsupported,
 )
-from mowa.inference._stops import Stops
+from mowa.inference._stops import Stops, cut_at
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -233,8 +233,7 @@ class OpenAIEngine:
             shown.append(text)
             yield text
         whole = "".join(shown)
-        ended: Finish = "stop" if stops.found else "length" if said == "length" else "eos"
-        return Generated(text=whole, tokens=0, finish=ended if whole else "empty")
+        return Generated(text=whole, tokens=0, finish=_ended(whole, said, stop, found=stops.found))
 
     def _generate(self, request: GenerateRequest) -> Generated:
         path, body = self._request(request)
@@ -249,11 +248,11 @@ class OpenAIEngine:
                 raise self._only_chat(error) from error
             raise
         cost = self._count(answer)
-        text, finish = _ended(answer, request.stop)
+        text, found = cut_at(answer.text, request.stop)
         return Generated(
             text=text,
             tokens=answer.tokens or 0,
-            finish=finish,
+            finish=_ended(text, answer.finish, request.stop, found=found),
             prompt_tokens=answer.prompt_tokens or 0,
             cost=cost,
         )
@@ -392,16 +391,14 @@ def _at(index: int, work: Callable[[S], T], item: S) -> T:
         raise
 
 
-def _ended(answer: Answer, stops: Sequence[str]) -> tuple[str, Finish]:
-    """The text before the first stop string, and how it ended."""
-    found = [at for stop in stops if stop and (at := answer.text.find(stop)) >= 0]
-    text = answer.text[: min(found)] if found else answer.text
+def _ended(text: str, said: str, stops: Sequence[str], *, found: bool) -> Finish:
+    """How a text ended, of which the endpoint said `said`; was a stop string `found` in it?"""
     if not text:
-        return "", "empty"
-    if not found and answer.finish == "length":
-        return text, "length"
+        return "empty"
+    if not found and said == "length":
+        return "length"
     # "stop" is both: a stop string that is not shown, and the model's own end.
-    return text, "stop" if stops else "eos"
+    return "stop" if stops else "eos"
 
 
 def _is_too_long(error: EndpointError) -> bool:

@@ -17,6 +17,7 @@ from mowa.inference._protocol import (
     TooLong,
     Unsupported,
 )
+from mowa.inference._stops import cut_at
 
 _EVERYTHING = frozenset({"loglikelihood", "generate", "chat"})
 
@@ -137,9 +138,8 @@ class ScriptedEngine:
         return 0 if self.window is None else max(len(text.split()) - self.window, 0)
 
     def _shaped(self, text: str, request: GenerateRequest, prompt: str) -> Generated:
-        ends = [place for stop in request.stop if (place := text.find(stop)) >= 0]
-        finish: Finish = "stop" if ends else "eos"
-        text = text[: min(ends)] if ends else text
+        text, is_cut = cut_at(text, request.stop)
+        finish: Finish = "stop" if is_cut else "eos"
         words = text.split(" ")
         if len(words) > request.max_new_tokens:
             finish, text = "length", " ".join(words[: request.max_new_tokens])

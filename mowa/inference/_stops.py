@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def cut_at(text: str, stops: Sequence[str]) -> tuple[str, bool]:
+    """`text` before the first stop string, and whether there is one; empty ones are none."""
+    ends = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
+    return text[: min(ends, default=len(text))], bool(ends)
+
+
 class Stops:
     """Holds back what may be the beginning of a stop string.
 
@@ -23,10 +29,10 @@ class Stops:
     def add(self, piece: str) -> str:
         """What can be shown after `piece` has come."""
         text = self._held + piece
-        ends = [at for stop in self._stops if (at := text.find(stop)) >= 0]
-        if ends:
-            self.found, self._held = True, ""
-            return text[: min(ends)]
+        shown, self.found = cut_at(text, self._stops)
+        if self.found:
+            self._held = ""
+            return shown
         kept = max((_half(text, stop) for stop in self._stops), default=0)
         self._held = text[len(text) - kept :]
         return text[: len(text) - kept]

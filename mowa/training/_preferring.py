@@ -189,7 +189,7 @@ class Preferences:
         loss, accuracy = measured["held_out_loss"], measured["held_out_accuracy"]
         if loss is None:
             return "nothing is held out"
-        return f"loss {loss:.4f} and {accuracy:.1%} of held-out pairs in their order"
+        return f"held-out loss {loss:.4f}, {accuracy:.1%} of held-out pairs in their order"
 
 
 def compute_reference(  # noqa: PLR0917 - all of them are what is computed, and where
